@@ -1,0 +1,48 @@
+# `make run` serves the demo; `make test` runs every test; `make help` lists the rest.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help setup run test check format lock docs bench
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## the environment, from the lock file, at .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nambari needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 setup")'
+	@$(PYTHON) -m venv .venv || { echo "This Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing the locked dependencies into .venv …"
+	@grep -A 40 '^uv==' requirements.lock | awk 'NR > 1 && /^[a-z]/ {exit} {print}' > .venv/uv.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## the demo: PostgreSQL, inventory, keys, curl lines, the service
+	@$(BIN)/nambari demo
+
+test: setup ## every test
+	@$(BIN)/pytest
+
+check: setup ## format, lint, types, import rules, generated documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m devtools.documents --check
+
+format: setup ## let ruff put the code in order
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: setup ## write the generated documents anew
+	$(BIN)/python -m devtools.documents
+
+bench: setup ## measure, beside what bounds us
+	$(BIN)/python -m bench
+
+lock: ## resolve the dependencies anew
+	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock
