@@ -1,0 +1,57 @@
+"""How does money move? By postings: each takes an amount out of one bucket and puts it into another.
+
+A posting is balanced by its very form, is never changed or deleted, and only the bucket `available` has a floor.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Bucket(StrEnum):
+    WORLD = "world"  # outside: the customer's bank
+    AVAILABLE = "available"  # the organization's credits, free to spend
+    HELD = "held"  # the organization's credits, set aside for an open order
+    REVENUE = "revenue"  # ours
+
+
+class PostingType(StrEnum):
+    TOP_UP = "top_up"
+    SETUP_FEE = "setup_fee"
+    MONTHLY_FEE = "monthly_fee"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """`amount_cents` is above zero and goes from `source` to `destination`."""
+
+    type: PostingType
+    source: Bucket
+    destination: Bucket
+    amount_cents: int
+    description: str
+
+    def signed_cents(self) -> int:
+        """What the posting does to the available credits, as the statement shows it."""
+        return self.amount_cents if self.destination is Bucket.AVAILABLE else -self.amount_cents
+
+
+def top_up(amount_cents: int) -> Posting:
+    return Posting(PostingType.TOP_UP, Bucket.WORLD, Bucket.AVAILABLE, amount_cents, "Credits added")
+
+
+def charge_purchase(number: str, setup_cost_cents: int, monthly_cost_cents: int) -> tuple[Posting, ...]:
+    """The set-up fee and the first month, each a line of its own on the statement; a line of zero is left out."""
+    lines = (
+        (PostingType.SETUP_FEE, setup_cost_cents, f"Set-up of {number}"),
+        (PostingType.MONTHLY_FEE, monthly_cost_cents, f"First month of {number}"),
+    )
+    return tuple(Posting(kind, Bucket.AVAILABLE, Bucket.REVENUE, cents, text) for kind, cents, text in lines if cents)
+
+
+def balances_after(available_cents: int, postings: tuple[Posting, ...]) -> list[int]:
+    """The available credits after each of these postings in turn."""
+    balances = []
+    for posting in postings:
+        available_cents += posting.signed_cents()
+        balances.append(available_cents)
+    return balances

@@ -1,0 +1,60 @@
+"""What is a phone number, as its holder sees it? The record that operations make and doors show."""
+
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+
+from nambari.domain.lifecycle import NumberStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneNumber:
+    """Prices are in cents of `currency`, as they were at the purchase."""
+
+    id: str
+    number: str
+    country: str
+    type: str
+    area_code: str | None
+    locality: str | None
+    status: NumberStatus
+    status_reason: str | None
+    endpoint_id: str | None
+    allow_inbound: bool
+    allow_outbound: bool
+    label: str | None
+    tags: list[str]
+    deletion_lock: bool
+    setup_cost_cents: int
+    monthly_cost_cents: int
+    currency: str
+    renews_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    released_at: datetime | None
+
+
+FIELDS = tuple(each.name for each in fields(PhoneNumber))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one field was and what it became."""
+
+    field: str
+    before: object
+    after: object
+
+
+def changes_between(old: PhoneNumber, new: PhoneNumber) -> list[Change]:
+    """What a holder would call changed: every field but the time of the change itself."""
+    return [
+        Change(name, getattr(old, name), getattr(new, name))
+        for name in FIELDS
+        if name != "updated_at" and getattr(old, name) != getattr(new, name)
+    ]
+
+
+def configure(number: PhoneNumber, now: datetime, **changes: object) -> PhoneNumber:
+    """The number with these fields set; `updated_at` moves only if something else did."""
+    new = replace(number, **changes)  # type: ignore[arg-type]
+    return replace(new, updated_at=now) if changes_between(number, new) else number

@@ -1,0 +1,133 @@
+"""May this order be filled, and what does it take? Order and facts in, a purchase or a refusal out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from nambari.domain import kyc, ledger
+from nambari.domain.kyc import KycStatus
+from nambari.domain.lifecycle import INVENTORY, NumberStatus, StockStatus, advance
+from nambari.domain.money import display
+from nambari.domain.phone_number import PhoneNumber
+from nambari.domain.pricing import Price
+from nambari.domain.refusals import (
+    EndpointNotFound,
+    InsufficientBalance,
+    NumberNotAvailable,
+    PriceChanged,
+    Refusal,
+)
+from nambari.domain.renewal import months_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the buyer asks for. `max_total_cents` caps set-up and first month together."""
+
+    inventory_id: str
+    endpoint_id: str | None = None
+    allow_inbound: bool = True
+    allow_outbound: bool = True
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    max_total_cents: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockItem:
+    """A number of the inventory with the price it is sold at; None where nothing gives it a price."""
+
+    id: str
+    number: str
+    country: str
+    type: str
+    area_code: str | None
+    locality: str | None
+    capabilities: list[str]
+    status: StockStatus
+    available_since: datetime
+    price: Price | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was true when it was read: stale by the time of the write, whose constraints have the last word."""
+
+    kyc_status: KycStatus
+    available_cents: int
+    item: StockItem | None
+    endpoint_found: bool
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """What is to be written, all of it or nothing."""
+
+    item: StockItem
+    number: PhoneNumber
+    total_cents: int
+    postings: tuple[ledger.Posting, ...]
+
+
+def decide_purchase(order: Order, facts: Facts, number_id: str, now: datetime) -> Purchase | Refusal:
+    """Refusals come in the contract's order: KYC, number, endpoint, price cap, balance."""
+    refusal = kyc.check_purchase(facts.kyc_status)
+    if refusal is not None:
+        return refusal
+    item = facts.item
+    if item is None or item.status is not StockStatus.AVAILABLE or item.price is None:
+        return NumberNotAvailable("This number is no longer available. Search again and take another.")
+    if order.endpoint_id is not None and not facts.endpoint_found:
+        return EndpointNotFound("You have no endpoint of this id. List yours with GET /v1/endpoints.")
+    return _check_money(order, facts, item.price) or _fill(order, facts, item, item.price, number_id, now)
+
+
+def _check_money(order: Order, facts: Facts, price: Price) -> Refusal | None:
+    total = price.total_cents
+    if order.max_total_cents is not None and total > order.max_total_cents:
+        return PriceChanged(
+            f"This number now costs {display(total, facts.currency)}, above your max_total_cents. Nothing was bought.",
+            total_cents=total,
+            max_total_cents=order.max_total_cents,
+        )
+    shortfall = total - facts.available_cents
+    if shortfall > 0:
+        return InsufficientBalance(
+            f"You need {display(total, facts.currency)} of credits for this number and have "
+            f"{display(facts.available_cents, facts.currency)}. Add {display(shortfall, facts.currency)} and try again.",
+            required_cents=total,
+            available_cents=facts.available_cents,
+            shortfall_cents=shortfall,
+        )
+    return None
+
+
+def _fill(order: Order, facts: Facts, item: StockItem, price: Price, number_id: str, now: datetime) -> Purchase:
+    advance(INVENTORY, item.status, "sell")
+    # The clock of the process that released the number may be ahead of ours: tenures never overlap all the same.
+    starts_at = max(now, item.available_since)
+    number = PhoneNumber(
+        id=number_id,
+        number=item.number,
+        country=item.country,
+        type=item.type,
+        area_code=item.area_code,
+        locality=item.locality,
+        status=NumberStatus.ACTIVE,
+        status_reason=None,
+        endpoint_id=order.endpoint_id,
+        allow_inbound=order.allow_inbound,
+        allow_outbound=order.allow_outbound,
+        label=order.label,
+        tags=list(order.tags),
+        deletion_lock=False,
+        setup_cost_cents=price.setup_cost_cents,
+        monthly_cost_cents=price.monthly_cost_cents,
+        currency=facts.currency,
+        renews_at=months_after(starts_at, 1),
+        created_at=starts_at,
+        updated_at=starts_at,
+        released_at=None,
+    )
+    postings = ledger.charge_purchase(item.number, price.setup_cost_cents, price.monthly_cost_cents)
+    return Purchase(item=item, number=number, total_cents=price.total_cents, postings=postings)

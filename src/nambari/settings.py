@@ -1,0 +1,115 @@
+"""Which settings exist, of what type, with what default? The only reader of the environment.
+
+A setting is one field below: `NAMBARI_` and its name in capitals is the variable that sets it.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import platformdirs
+
+PREFIX = "NAMBARI_"
+
+
+class InvalidSetting(ValueError):
+    """A variable of the environment does not hold what its setting needs; the text says which and why."""
+
+
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    database_url: str = _setting(
+        "",
+        "The PostgreSQL (15 or newer) to use, as a URL; empty runs an embedded server under the data folder.",
+    )
+    data_dir: Path = _setting(
+        Path(platformdirs.user_data_dir("nambari", appauthor=False)),
+        "The folder in which the embedded PostgreSQL keeps its data.",
+    )
+    database_connections: int = _setting(10, "How many connections one process keeps to the database, 1 to 500.")
+    database_timeout_seconds: float = _setting(
+        10.0, "How long a request waits for the database, seconds, before it is answered with 503."
+    )
+    currency: str = _setting("USD", "The ISO 4217 code of the one currency in which this deployment sells.")
+    sip_domain: str = _setting("localhost", "The host in the SIP address that each phone number is given.")
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Comma-separated addresses or CIDRs of reverse proxies whose X-Forwarded-For is believed."
+    )
+    key_cache_seconds: float = _setting(
+        0.5,
+        "How long a process may rely on an API key it has read, 0 to 0.9: the longest a revoked key works on.",
+    )
+    idempotency_hours: int = _setting(
+        24,
+        "How long the answer to an Idempotency-Key is kept, hours, at least 24; the worker then removes it.",
+    )
+    log_level: str = _setting("info", "What is logged: debug, info, warning or error.")
+
+
+def variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """The settings that this environment asks for.
+
+    Raises InvalidSetting for a value of the wrong form and for a `NAMBARI_` variable that is no setting:
+    a misspelt setting that is silently ignored costs its operator a night.
+    """
+    hints = get_type_hints(Settings)
+    known = {variable(each.name): each.name for each in fields(Settings)}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise InvalidSetting(f"{unknown[0]} is no setting of Nambari. `nambari doctor` lists those that are.")
+    given = {
+        name: _parse(name, environment[name], hints[known[name]]) for name in known if environment.get(name, "").strip()
+    }
+    settings = Settings(**{known[name]: value for name, value in given.items()})
+    _check(settings)
+    return settings
+
+
+def _parse(name: str, text: str, wanted: Any) -> Any:
+    text = text.strip()
+    try:
+        if wanted is Path:
+            return Path(text).expanduser()
+        if wanted == tuple[str, ...]:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        return wanted(text)
+    except ValueError:
+        kind = {int: "a whole number", float: "a number"}[wanted]
+        raise InvalidSetting(f"{name} must be {kind}, not {text!r}.") from None
+
+
+def _check(settings: Settings) -> None:
+    def need(holds: bool, name: str, rule: str) -> None:  # noqa: FBT001 - a condition, not a flag
+        if not holds:
+            raise InvalidSetting(f"{variable(name)} must be {rule}, not {getattr(settings, name)!r}.")
+
+    url = settings.database_url
+    need(not url or url.startswith(("postgresql://", "postgres://")), "database_url", "a postgresql:// URL")
+    need(1 <= settings.database_connections <= 500, "database_connections", "between 1 and 500")
+    need(0 < settings.database_timeout_seconds <= 600, "database_timeout_seconds", "above 0 and at most 600")
+    need(0 <= settings.key_cache_seconds <= 0.9, "key_cache_seconds", "between 0 and 0.9")
+    need(settings.idempotency_hours >= 24, "idempotency_hours", "at least 24")
+    currency = settings.currency
+    need(len(currency) == 3 and currency.isalpha() and currency.isupper(), "currency", "three capital letters")
+    need(
+        settings.log_level in {"debug", "info", "warning", "error"},
+        "log_level",
+        "debug, info, warning or error",
+    )
+    for proxy in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise InvalidSetting(
+                f"{variable('trusted_proxies')} must be addresses or CIDRs; {proxy!r} is neither."
+            ) from None
