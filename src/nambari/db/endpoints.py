@@ -1,0 +1,161 @@
+"""SQL of endpoints."""
+
+from datetime import datetime
+from typing import Any
+
+from nambari.db.engine import Connection
+from nambari.db.paging import Page, UnknownCursor, total_told
+from nambari.domain.access import Environment
+from nambari.domain.endpoint import Endpoint, EndpointStatus, EndpointType
+
+_COLUMNS = "id, name, type, url, status, provider, provider_config, created_at, updated_at"
+
+
+async def insert(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    endpoint: Endpoint,
+    secret: str | None,
+) -> None:
+    await connection.execute(
+        f"""
+        INSERT INTO endpoints ({_COLUMNS}, organization_id, environment, secret)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        """,
+        endpoint.id,
+        endpoint.name,
+        endpoint.type,
+        endpoint.url,
+        endpoint.status,
+        endpoint.provider,
+        endpoint.provider_config,
+        endpoint.created_at,
+        endpoint.updated_at,
+        organization_id,
+        environment,
+        secret,
+    )
+
+
+async def find(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    endpoint_id: str,
+    *,
+    for_update: bool = False,
+) -> Endpoint | None:
+    row = await connection.fetchrow(
+        f"""
+        SELECT {_COLUMNS} FROM endpoints WHERE organization_id = $1 AND environment = $2 AND id = $3
+        {"FOR UPDATE" if for_update else ""}
+        """,
+        organization_id,
+        environment,
+        endpoint_id,
+    )
+    return _endpoint(row) if row else None
+
+
+async def page(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    *,
+    limit: int,
+    offset: int,
+    starting_after: str | None,
+) -> Page[Endpoint]:
+    """Newest first. Raises UnknownCursor."""
+    cursor = starting_after and await find(connection, organization_id, environment, starting_after)
+    if starting_after is not None and not cursor:
+        raise UnknownCursor
+    rows = await connection.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM endpoints
+        WHERE organization_id = $1 AND environment = $2
+          AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::text))
+        ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4
+        """,
+        organization_id,
+        environment,
+        limit + 1,
+        offset,
+        cursor.created_at if cursor else None,
+        cursor.id if cursor else None,
+    )
+    total = total_told(len(rows), limit, offset) if starting_after is None else None
+    if total is None:
+        total = await connection.fetchval(
+            "SELECT count(*) FROM endpoints WHERE organization_id = $1 AND environment = $2",
+            organization_id,
+            environment,
+        )
+    return Page([_endpoint(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
+
+
+async def update(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    endpoint: Endpoint,
+    new_secret: str | None,
+) -> None:
+    """`new_secret` replaces the one there is; None leaves it."""
+    await connection.execute(
+        """
+        UPDATE endpoints SET name = $4, type = $5, url = $6, status = $7, provider = $8, provider_config = $9,
+               updated_at = $10, secret = CASE $5 WHEN 'webhook' THEN coalesce($11, secret) END
+        WHERE organization_id = $1 AND environment = $2 AND id = $3
+        """,
+        organization_id,
+        environment,
+        endpoint.id,
+        endpoint.name,
+        endpoint.type,
+        endpoint.url,
+        endpoint.status,
+        endpoint.provider,
+        endpoint.provider_config,
+        endpoint.updated_at,
+        new_secret,
+    )
+
+
+async def delete(
+    connection: Connection, organization_id: str, environment: Environment, endpoint_id: str, now: datetime
+) -> list[str]:
+    """The ids of the phone numbers that calls were routed from and that are now detached; released ones go unsaid."""
+    detached = await connection.fetch(
+        """
+        UPDATE phone_numbers SET endpoint_id = NULL, updated_at = CASE status WHEN 'released' THEN updated_at ELSE $4 END
+        WHERE organization_id = $1 AND environment = $2 AND endpoint_id = $3
+        RETURNING id, status
+        """,
+        organization_id,
+        environment,
+        endpoint_id,
+        now,
+    )
+    await connection.execute(
+        "DELETE FROM endpoints WHERE organization_id = $1 AND environment = $2 AND id = $3",
+        organization_id,
+        environment,
+        endpoint_id,
+    )
+    return [row["id"] for row in detached if row["status"] != "released"]
+
+
+def _endpoint(row: Any) -> Endpoint:
+    return Endpoint(
+        id=row["id"],
+        name=row["name"],
+        type=EndpointType(row["type"]),
+        url=row["url"],
+        status=EndpointStatus(row["status"]),
+        provider=row["provider"],
+        provider_config=row["provider_config"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,71 @@
+"""SQL of API keys. Their secrets never come here, only hashes."""
+
+from datetime import datetime
+from typing import Any
+
+from nambari.db.engine import Connection
+from nambari.domain.access import Environment, Key
+
+_COLUMNS = (
+    "id, organization_id, environment, name, visible, scopes, allowed_ips,"
+    " expires_at, revoked_at, last_used_at, created_at"
+)
+
+
+async def insert(connection: Connection, key: Key, secret_hash: bytes) -> None:
+    await connection.execute(
+        f"INSERT INTO api_keys ({_COLUMNS}, secret_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        key.id,
+        key.organization_id,
+        key.environment,
+        key.name,
+        key.visible,
+        sorted(key.scopes),
+        list(key.allowed_ips),
+        key.expires_at,
+        key.revoked_at,
+        key.last_used_at,
+        key.created_at,
+        secret_hash,
+    )
+
+
+async def by_hash_across_organizations(connection: Connection, secret_hash: bytes) -> Key | None:
+    """The key with this hash, revoked or not. The one question that is asked before the tenant is known."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM api_keys WHERE secret_hash = $1", secret_hash)
+    return _key(row) if row else None
+
+
+async def of_organization(connection: Connection, organization_id: str) -> list[Key]:
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM api_keys WHERE organization_id = $1 ORDER BY created_at, id", organization_id
+    )
+    return [_key(row) for row in rows]
+
+
+async def revoke_of_any_organization(connection: Connection, key_id: str, now: datetime) -> bool:
+    """False where there is no such key. A key revoked before keeps its first time."""
+    row = await connection.fetchrow(
+        "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING id", key_id, now
+    )
+    return row is not None
+
+
+async def touch_of_any_organization(connection: Connection, key_id: str, now: datetime) -> None:
+    await connection.execute("UPDATE api_keys SET last_used_at = greatest(last_used_at, $2) WHERE id = $1", key_id, now)
+
+
+def _key(row: Any) -> Key:
+    return Key(
+        id=row["id"],
+        organization_id=row["organization_id"],
+        environment=Environment(row["environment"]),
+        name=row["name"],
+        visible=row["visible"],
+        scopes=frozenset(row["scopes"]),
+        allowed_ips=tuple(row["allowed_ips"]),
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        last_used_at=row["last_used_at"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,55 @@
+"""Is the schema up to date, and how does it become so? Alembic runs the steps, in a process of its own.
+
+So SQLAlchemy never enters the running service, which asks only which step the database is at.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+STEPS = Path(__file__).parent / "migrations" / "versions"
+ADVISORY_LOCK = 0x6E616D6261726900  # "nambari": one migration at a time, however many processes start
+
+
+class MigrationFailed(RuntimeError):
+    """The schema could not be brought up to date; the text is the database's own reason."""
+
+
+def newest_step() -> str:
+    return max(path.name.split("_")[0] for path in STEPS.glob("[0-9]*.py"))
+
+
+def migrate(dsn: str) -> None:
+    """Bring the schema of this database up to date. Raises MigrationFailed."""
+    run = subprocess.run(
+        [sys.executable, "-m", "nambari.db.migrate"], input=dsn, text=True, capture_output=True, check=False
+    )
+    if run.returncode:
+        last = (run.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        raise MigrationFailed(f"The schema could not be migrated: {last}")
+
+
+def _main() -> None:
+    import sqlalchemy  # noqa: PLC0415 - here and not above: it must not load in the service
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    dsn = sys.stdin.read().strip()
+    scheme, rest = dsn.split("://", 1)
+    engine = sqlalchemy.create_engine(
+        f"{scheme.replace('postgres', 'postgresql', 1) if scheme == 'postgres' else scheme}+psycopg://{rest}"
+    )
+    config = Config()
+    config.set_main_option("script_location", str(STEPS.parent))
+    with engine.connect() as connection:
+        # Held by the session until it ends: a second process waits here, then finds nothing to do.
+        connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
+        connection.commit()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,191 @@
+"""SQL of the phone numbers that organizations hold."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nambari.db.engine import Connection
+from nambari.db.paging import Page, UnknownCursor, total_told
+from nambari.domain.access import Environment
+from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.phone_number import FIELDS, PhoneNumber
+
+_COLUMNS = ", ".join(f"n.{field}" for field in FIELDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which numbers to list; None asks nothing. Without a status, all but the released."""
+
+    status: str | None = None
+    country: str | None = None
+    type: str | None = None
+    endpoint_id: str | None = None
+    number: str | None = None
+    contains: str | None = None
+    tag: str | None = None
+
+
+async def find(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    number_id: str,
+    *,
+    for_update: bool = False,
+) -> PhoneNumber | None:
+    row = await connection.fetchrow(
+        f"""
+        SELECT {_COLUMNS} FROM phone_numbers AS n WHERE organization_id = $1 AND environment = $2 AND id = $3
+        {"FOR UPDATE" if for_update else ""}
+        """,
+        organization_id,
+        environment,
+        number_id,
+    )
+    return phone_number(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedEndpoint:
+    id: str
+    name: str
+    type: str
+    provider: str | None
+
+
+async def find_with_endpoint(
+    connection: Connection, organization_id: str, environment: Environment, number_id: str
+) -> tuple[PhoneNumber, AttachedEndpoint | None] | None:
+    row = await connection.fetchrow(
+        f"""
+        SELECT {_COLUMNS}, e.name, e.type AS endpoint_type, e.provider
+        FROM phone_numbers AS n LEFT JOIN endpoints AS e ON e.id = n.endpoint_id
+        WHERE n.organization_id = $1 AND n.environment = $2 AND n.id = $3
+        """,
+        organization_id,
+        environment,
+        number_id,
+    )
+    if row is None:
+        return None
+    number = phone_number(row)
+    if number.endpoint_id is None:
+        return number, None
+    return number, AttachedEndpoint(number.endpoint_id, row["name"], row["endpoint_type"], row["provider"])
+
+
+async def page(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    wanted: Filter,
+    *,
+    limit: int,
+    offset: int,
+    starting_after: str | None,
+) -> Page[PhoneNumber]:
+    """Newest first. Raises UnknownCursor."""
+    where, values = _where(organization_id, environment, wanted)
+    place, place_values = "", []
+    if starting_after is not None:
+        cursor = await connection.fetchrow(
+            "SELECT created_at, id FROM phone_numbers WHERE organization_id = $1 AND environment = $2 AND id = $3",
+            organization_id,
+            environment,
+            starting_after,
+        )
+        if cursor is None:
+            raise UnknownCursor
+        place_values = [cursor["created_at"], cursor["id"]]
+        place = f"AND (n.created_at, n.id) < (${len(values) + 3}, ${len(values) + 4})"
+    rows = await connection.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM phone_numbers AS n WHERE {where} {place}
+        ORDER BY n.created_at DESC, n.id DESC LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}
+        """,
+        *values,
+        limit + 1,
+        offset,
+        *place_values,
+    )
+    total = total_told(len(rows), limit, offset) if starting_after is None else None
+    if total is None:
+        total = await connection.fetchval(f"SELECT count(*) FROM phone_numbers AS n WHERE {where}", *values)
+    return Page([phone_number(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
+
+
+def _where(organization_id: str, environment: Environment, wanted: Filter) -> tuple[str, list[Any]]:
+    """The conditions as SQL with numbered parameters, and the parameters."""
+    values: list[Any] = [organization_id, environment]
+    conditions = ["n.organization_id = $1", "n.environment = $2"]
+    exact = {
+        "n.status = ": wanted.status,
+        "n.country = ": wanted.country,
+        "n.type = ": wanted.type,
+        "n.endpoint_id = ": wanted.endpoint_id,
+        "n.number = ": wanted.number,
+        "n.number LIKE ": like(wanted.contains) if wanted.contains else None,
+        "n.tags @> ": [wanted.tag] if wanted.tag else None,
+    }
+    for condition, value in exact.items():
+        if value is not None:
+            values.append(value)
+            conditions.append(f"{condition}${len(values)}")
+    if wanted.status is None:
+        conditions.append("n.status <> 'released'")
+    return " AND ".join(conditions), values
+
+
+def like(contains: str) -> str:
+    """Digits with `*` for any one digit, as a LIKE pattern. The plus sign is no digit: it never matches."""
+    return f"+%{contains.replace('*', '_')}%"
+
+
+async def update(connection: Connection, organization_id: str, environment: Environment, number: PhoneNumber) -> None:
+    """Write what may change in a number's life; the caller holds its row."""
+    await connection.execute(
+        """
+        UPDATE phone_numbers SET status = $4, status_reason = $5, endpoint_id = $6, allow_inbound = $7,
+               allow_outbound = $8, label = $9, tags = $10, deletion_lock = $11, renews_at = $12, updated_at = $13,
+               released_at = $14
+        WHERE organization_id = $1 AND environment = $2 AND id = $3
+        """,
+        organization_id,
+        environment,
+        number.id,
+        number.status,
+        number.status_reason,
+        number.endpoint_id,
+        number.allow_inbound,
+        number.allow_outbound,
+        number.label,
+        number.tags,
+        number.deletion_lock,
+        number.renews_at,
+        number.updated_at,
+        number.released_at,
+    )
+
+
+async def return_to_stock(
+    connection: Connection, organization_id: str, environment: Environment, number_id: str, now: datetime
+) -> None:
+    """The stock of this number is for sale again from `now` on."""
+    await connection.execute(
+        """
+        UPDATE inventory SET status = 'available', available_since = $4
+        WHERE status = 'in_service' AND id = (
+            SELECT inventory_id FROM phone_numbers WHERE organization_id = $1 AND environment = $2 AND id = $3)
+        """,
+        organization_id,
+        environment,
+        number_id,
+        now,
+    )
+
+
+def phone_number(row: Any) -> PhoneNumber:
+    values = dict(zip(FIELDS, row, strict=False))
+    values["status"] = NumberStatus(values["status"])
+    return PhoneNumber(**values)

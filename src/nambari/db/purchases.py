@@ -1,0 +1,171 @@
+"""SQL of a purchase: its facts in one statement, and all that it writes in one other."""
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+from nambari.db import inventory, kept_answers
+from nambari.db.engine import Connection
+from nambari.db.kept_answers import KeptAnswer
+from nambari.domain.access import Environment
+from nambari.domain.kyc import KycStatus
+from nambari.domain.ledger import balances_after
+from nambari.domain.phone_number import FIELDS
+from nambari.domain.purchase import Facts, Purchase
+
+
+class Outcome(Enum):
+    BOUGHT = "bought"
+    LOST = "lost"  # somebody else has the number, or is just buying it
+    BUSY = "busy"  # another request of the same idempotency key is running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is written beside the purchase itself: the event's and postings' ids, who asked, and the kept answer."""
+
+    event_id: str
+    posting_ids: list[str]
+    key_id: str | None
+    request_id: str
+    idempotency_key: str | None
+    kept: KeptAnswer | None
+
+
+_FACTS = """
+    SELECT kyc.status AS kyc_status, balances.available_cents, endpoints.id IS NOT NULL AS endpoint_found,
+           kept.fingerprint, kept.refused, kept.answer,
+           i.id, i.number, i.country, i.type, i.area_code, i.locality, i.capabilities, i.status, i.available_since,
+           coalesce(i.setup_cost_cents, rates.setup_cost_cents) AS setup_cost_cents,
+           coalesce(i.monthly_cost_cents, rates.monthly_cost_cents) AS monthly_cost_cents
+    FROM kyc
+    JOIN balances USING (organization_id, environment)
+    LEFT JOIN inventory AS i ON i.id = $3 AND i.environment = $2
+    LEFT JOIN rates ON rates.country = i.country AND rates.type = i.type
+    LEFT JOIN endpoints ON endpoints.organization_id = $1 AND endpoints.environment = $2 AND endpoints.id = $4
+    LEFT JOIN kept_answers AS kept
+           ON kept.organization_id = $1 AND kept.environment = $2 AND kept.idempotency_key = $5
+    WHERE kyc.organization_id = $1 AND kyc.environment = $2
+"""
+
+
+async def facts(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    *,
+    inventory_id: str,
+    endpoint_id: str | None,
+    idempotency_key: str | None,
+    currency: str,
+) -> tuple[Facts, KeptAnswer | None]:
+    """What the decision rests on, and what this idempotency key was answered before."""
+    row = await connection.fetchrow(_FACTS, organization_id, environment, inventory_id, endpoint_id, idempotency_key)
+    kept = KeptAnswer(row["fingerprint"], row["refused"], row["answer"]) if row["answer"] is not None else None
+    return (
+        Facts(
+            kyc_status=KycStatus(row["kyc_status"]),
+            available_cents=row["available_cents"],
+            item=inventory.stock_item(row) if row["id"] is not None else None,
+            endpoint_found=row["endpoint_found"],
+            currency=currency,
+        ),
+        kept,
+    )
+
+
+_NUMBER_VALUES = ", ".join(f"${8 + place}" for place in range(len(FIELDS)))
+_NEXT = 8 + len(FIELDS)
+
+# Each step is chained on the claim. SKIP LOCKED: whoever comes second to a number is told at once and does not
+# queue for it. The balance's row, which all purchases of an organization share, is touched last, so that it is
+# locked for the shortest time; below zero its constraint ends the whole statement, and nothing has happened.
+_BUY = f"""
+    WITH turn AS MATERIALIZED (
+        SELECT $6::bigint IS NULL OR pg_try_advisory_xact_lock($6) AS mine
+    ), claimed AS (
+        UPDATE inventory SET status = 'in_service'
+        WHERE (SELECT mine FROM turn) AND id = (
+            SELECT id FROM inventory
+            WHERE id = $3 AND environment = $2 AND status = 'available' AND available_since = $4
+              AND EXISTS (SELECT 1 FROM kyc WHERE organization_id = $1 AND environment = $2 AND status = 'verified')
+            FOR UPDATE SKIP LOCKED)
+        RETURNING id
+    ), bought AS (
+        INSERT INTO phone_numbers (organization_id, environment, inventory_id, {", ".join(FIELDS)})
+        SELECT $1, $2, id, {_NUMBER_VALUES} FROM claimed
+        RETURNING id
+    ), announced AS (
+        INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, key_id, request_id,
+                            created_at)
+        SELECT ${_NEXT}, $1, $2, 'phone_number.purchased', bought.id, ${_NEXT + 1}, '[]', ${_NEXT + 2}, ${_NEXT + 3}, $7
+        FROM bought
+    ), kept AS (
+        INSERT INTO kept_answers (organization_id, environment, idempotency_key, fingerprint, refused, answer, created_at)
+        SELECT $1, $2, ${_NEXT + 4}, ${_NEXT + 5}, false, ${_NEXT + 6}, $7
+        FROM bought WHERE ${_NEXT + 4}::text IS NOT NULL
+    ), paid AS (
+        UPDATE balances SET available_cents = available_cents - $5
+        FROM bought WHERE organization_id = $1 AND environment = $2
+        RETURNING available_cents
+    ), posted AS (
+        INSERT INTO postings (id, organization_id, environment, type, source, destination, amount_cents,
+                              balance_after_cents, phone_number_id, description, created_at)
+        SELECT line.id, $1, $2, line.type, line.source, line.destination, line.cents,
+               paid.available_cents + $5 + line.moved, bought.id, line.description, $7
+        FROM bought, paid, unnest(
+            ${_NEXT + 7}::text[], ${_NEXT + 8}::text[], ${_NEXT + 9}::text[], ${_NEXT + 10}::text[],
+            ${_NEXT + 11}::bigint[], ${_NEXT + 12}::bigint[], ${_NEXT + 13}::text[]
+        ) WITH ORDINALITY AS line (id, type, source, destination, cents, moved, description, place)
+        ORDER BY line.place
+    )
+    SELECT (SELECT mine FROM turn) AS mine, EXISTS (SELECT 1 FROM bought) AS bought
+"""
+
+
+async def buy(
+    connection: Connection, organization_id: str, environment: Environment, purchase: Purchase, record: Record
+) -> Outcome:
+    """Everything that a purchase writes, in one statement that is one transaction.
+
+    Raises Conflict where a constraint has the last word: the balance would fall below zero, the endpoint is gone,
+    or the idempotency key was answered meanwhile.
+    """
+    number, item = purchase.number, purchase.item
+    key = record.idempotency_key
+    row = await connection.fetchrow(
+        _BUY,
+        organization_id,
+        environment,
+        item.id,
+        item.available_since,
+        purchase.total_cents,
+        kept_answers.lock_of(organization_id, environment, key) if key is not None else None,
+        number.created_at,
+        *(getattr(number, field) for field in FIELDS),
+        record.event_id,
+        asdict(number),
+        record.key_id,
+        record.request_id,
+        key,
+        record.kept.fingerprint if record.kept else None,
+        record.kept.answer if record.kept else None,
+        *_lines(purchase, record),
+    )
+    if not row["mine"]:
+        return Outcome.BUSY
+    return Outcome.BOUGHT if row["bought"] else Outcome.LOST
+
+
+def _lines(purchase: Purchase, record: Record) -> tuple[list[Any], ...]:
+    """The postings as columns, with what each and those before it do to the balance."""
+    postings = purchase.postings
+    return (
+        record.posting_ids,
+        [posting.type for posting in postings],
+        [posting.source for posting in postings],
+        [posting.destination for posting in postings],
+        [posting.amount_cents for posting in postings],
+        balances_after(0, postings),
+        [posting.description for posting in postings],
+    )
