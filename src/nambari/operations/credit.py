@@ -1,0 +1,63 @@
+"""Add credits to an organization: once per reference, whoever retries."""
+
+from datetime import datetime
+
+from nambari.db import credits
+from nambari.db.engine import Conflict, Connection
+from nambari.domain import ledger
+from nambari.domain.events import Event
+from nambari.domain.money import MOST_CENTS
+from nambari.domain.refusals import InvalidState, NotFound, invalid
+from nambari.operations.announce import announce
+from nambari.operations.idempotency import Attempt
+from nambari.wiring import Services
+
+LONGEST_REFERENCE = 200
+
+
+async def top_up(services: Services, attempt: Attempt, amount_cents: int, reference: str | None, now: datetime) -> int:
+    """The cents available afterwards. A reference that was used adds nothing.
+
+    Raises NotFound for an organization that does not exist, ValidationError for an amount or reference out of bounds.
+    """
+    _check(amount_cents, reference)
+    try:
+        async with services.database.writing() as connection:
+            return await add(services, connection, attempt, amount_cents, reference, now)
+    except Conflict:
+        # Another top-up of this reference committed first: ours is a repeat of it.
+        return await top_up(services, attempt, amount_cents, reference, now)
+
+
+async def add(
+    services: Services,
+    connection: Connection,
+    attempt: Attempt,
+    amount_cents: int,
+    reference: str | None,
+    now: datetime,
+) -> int:
+    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    available = await credits.lock_balance(connection, *tenant)
+    if available is None:
+        raise no_such_organization(tenant[0])
+    if reference is not None and await credits.reference_used(connection, *tenant, reference):
+        return available
+    if available + amount_cents > MOST_CENTS:
+        raise InvalidState(f"The balance would pass {MOST_CENTS} cents, more than an account can hold.")
+    posting_id = services.new_id("txn")
+    balance = await credits.post(connection, *tenant, posting_id, ledger.top_up(amount_cents), reference, now)
+    data = {"transaction_id": posting_id, "amount_cents": amount_cents, "balance_cents": balance}
+    await announce(services, connection, attempt, Event.PAYMENT_RECEIVED, posting_id, data, now)
+    return balance
+
+
+def no_such_organization(organization_id: str) -> NotFound:
+    return NotFound(f"There is no organization {organization_id}. `nambari org list` shows those there are.")
+
+
+def _check(amount_cents: int, reference: str | None) -> None:
+    if not 0 < amount_cents <= MOST_CENTS:
+        raise invalid("cents", f"must be between 1 and {MOST_CENTS}")
+    if reference is not None and not (1 <= len(reference) <= LONGEST_REFERENCE and reference.isprintable()):
+        raise invalid("reference", f"must be 1 to {LONGEST_REFERENCE} printable characters")

@@ -1,0 +1,102 @@
+"""Make, change and delete the endpoints that calls are routed to."""
+
+import base64
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nambari.db import endpoints, phone_numbers
+from nambari.db.engine import Connection
+from nambari.domain.endpoint import Endpoint, EndpointType, revised
+from nambari.domain.events import Event
+from nambari.domain.phone_number import Change
+from nambari.operations.announce import announce
+from nambari.operations.configure import endpoint_not_found
+from nambari.operations.idempotency import Attempt, Done, once
+from nambari.wiring import Services
+
+SECRET_BYTES = 32
+"""Within the 24 to 64 bytes that the Standard Webhooks specification asks of a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeEndpoint:
+    """`secret` is there when one was just made: this once and never again."""
+
+    endpoint: Endpoint
+    secret: str | None
+
+
+def _new_secret() -> str:
+    """Standard Webhooks' form: `whsec_` and base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+async def create(services: Services, attempt: Attempt, endpoint: Endpoint, now: datetime) -> Done[MadeEndpoint]:
+    """Raises nothing of its own: what an endpoint may be was checked when its shape was read."""
+
+    async def act(connection: Connection) -> MadeEndpoint:
+        secret = _new_secret() if endpoint.type is EndpointType.WEBHOOK else None
+        caller = attempt.caller
+        await endpoints.insert(connection, caller.organization_id, caller.environment, endpoint, secret)
+        await announce(services, connection, attempt, Event.ENDPOINT_CREATED, endpoint.id, endpoint, now)
+        return MadeEndpoint(endpoint, secret)
+
+    return await once(services.database, attempt, MadeEndpoint, now, act)
+
+
+async def update(
+    services: Services, attempt: Attempt, endpoint_id: str, changes: dict[str, Any], now: datetime
+) -> Done[MadeEndpoint]:
+    """The endpoint with `changes` made. One that becomes a webhook is given a secret.
+
+    Raises EndpointNotFound, ValidationError.
+    """
+
+    async def act(connection: Connection) -> MadeEndpoint:
+        old = await _locked(connection, attempt, endpoint_id)
+        new = revised(old, changes, now)
+        if new is old:
+            return MadeEndpoint(old, None)
+        becomes_webhook = new.type is EndpointType.WEBHOOK and old.type is not EndpointType.WEBHOOK
+        secret = _new_secret() if becomes_webhook else None
+        caller = attempt.caller
+        await endpoints.update(connection, caller.organization_id, caller.environment, new, secret)
+        told = _changes(old, new)
+        await announce(services, connection, attempt, Event.ENDPOINT_UPDATED, new.id, new, now, told)
+        return MadeEndpoint(new, secret)
+
+    return await once(services.database, attempt, MadeEndpoint, now, act)
+
+
+def _changes(old: Endpoint, new: Endpoint) -> list[Change]:
+    names = ("name", "type", "url", "status", "provider", "provider_config")
+    pairs = ((name, getattr(old, name), getattr(new, name)) for name in names)
+    return [Change(name, before, after) for name, before, after in pairs if before != after]
+
+
+async def delete(services: Services, attempt: Attempt, endpoint_id: str, now: datetime) -> Done[Endpoint]:
+    """The endpoint that was; its numbers stay owned, each detached with an event. Raises EndpointNotFound."""
+
+    async def act(connection: Connection) -> Endpoint:
+        endpoint = await _locked(connection, attempt, endpoint_id)
+        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        for number_id in await endpoints.delete(connection, *tenant, endpoint_id, now):
+            number = await phone_numbers.find(connection, *tenant, number_id)
+            changes = [Change("endpoint_id", endpoint_id, None)]
+            await announce(services, connection, attempt, Event.NUMBER_UPDATED, number_id, number, now, changes)
+        await announce(services, connection, attempt, Event.ENDPOINT_DELETED, endpoint_id, endpoint, now)
+        return endpoint
+
+    return await once(services.database, attempt, Endpoint, now, act)
+
+
+async def _locked(connection: Connection, attempt: Attempt, endpoint_id: str) -> Endpoint:
+    caller = attempt.caller
+    endpoint = await endpoints.find(
+        connection, caller.organization_id, caller.environment, endpoint_id, for_update=True
+    )
+    if endpoint is None:
+        raise endpoint_not_found()
+    return endpoint

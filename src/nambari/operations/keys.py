@@ -1,0 +1,99 @@
+"""Make, find and revoke API keys."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from nambari.db import keys
+from nambari.db.engine import Conflict
+from nambari.domain.access import (
+    OPERATOR_SCOPES,
+    ORGANIZATION_SCOPES,
+    VISIBLE_LENGTH,
+    Environment,
+    Key,
+    compose_secret,
+    hash_secret,
+)
+from nambari.domain.refusals import NotFound, invalid
+from nambari.operations.credit import no_such_organization
+from nambari.wiring import Services, new_secret_letters
+
+LONGEST_NAME = 100
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+"""How exact `last_used_at` is: a write for every request would cost more than the fact is worth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """What is asked for. No organization makes it an operator's key; empty scopes mean all that such a key may have."""
+
+    organization_id: str | None
+    environment: Environment
+    name: str = ""
+    scopes: Sequence[str] = ()
+    allowed_ips: Sequence[str] = ()
+    expires_at: datetime | None = None
+
+
+async def create(services: Services, wanted: NewKey, now: datetime) -> tuple[Key, str]:
+    """The key and its secret, which is kept nowhere. Raises ValidationError, NotFound."""
+    _check(wanted, now)
+    secret = compose_secret(wanted.environment, new_secret_letters())
+    key = Key(
+        id=services.new_id("key"),
+        organization_id=wanted.organization_id,
+        environment=wanted.environment,
+        name=wanted.name,
+        visible=secret[:VISIBLE_LENGTH],
+        scopes=frozenset(wanted.scopes) or _allowed_scopes(wanted),
+        allowed_ips=tuple(wanted.allowed_ips),
+        expires_at=wanted.expires_at,
+        revoked_at=None,
+        last_used_at=None,
+        created_at=now,
+    )
+    try:
+        async with services.database.writing() as connection:
+            await keys.insert(connection, key, hash_secret(secret))
+    except Conflict as conflict:
+        raise no_such_organization(str(wanted.organization_id)) from conflict
+    return key, secret
+
+
+def _allowed_scopes(wanted: NewKey) -> frozenset[str]:
+    allowed = OPERATOR_SCOPES if wanted.organization_id is None else ORGANIZATION_SCOPES
+    return frozenset(scope.value for scope in allowed)
+
+
+def _check(wanted: NewKey, now: datetime) -> None:
+    allowed = _allowed_scopes(wanted)
+    for scope in wanted.scopes:
+        if scope not in allowed:
+            raise invalid("scopes", f"{scope!r} is not one that this key can have: {', '.join(sorted(allowed))}")
+    for address in wanted.allowed_ips:
+        try:
+            ipaddress.ip_network(address, strict=False)
+        except ValueError:
+            raise invalid("allowed_ip", f"{address!r} is no IP address or CIDR") from None
+    if wanted.expires_at is not None and wanted.expires_at <= now:
+        raise invalid("expires_at", "must be in the future")
+    if len(wanted.name) > LONGEST_NAME or not wanted.name.isprintable():
+        raise invalid("name", f"must be at most {LONGEST_NAME} printable characters")
+
+
+async def revoke(services: Services, key_id: str, now: datetime) -> None:
+    """Raises NotFound. Revoking again changes nothing."""
+    async with services.database.writing() as connection:
+        if not await keys.revoke_of_any_organization(connection, key_id, now):
+            raise NotFound(f"There is no key {key_id}. `nambari key list --org ID` shows an organization's.")
+
+
+async def find(services: Services, secret_hash: bytes, now: datetime) -> Key | None:
+    """The key whose secret has this hash, good or not; that it is used is noted, not more often than each minute."""
+    async with services.database.reading() as connection:
+        key = await keys.by_hash_across_organizations(connection, secret_hash)
+        if key is not None and (key.last_used_at is None or now - key.last_used_at >= USE_IS_NOTED_EVERY):
+            await keys.touch_of_any_organization(connection, key.id, now)
+        return key

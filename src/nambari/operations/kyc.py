@@ -1,0 +1,59 @@
+"""Submit KYC, and decide it."""
+
+from datetime import datetime
+
+from nambari.db import kyc
+from nambari.db.engine import Connection
+from nambari.domain.events import Event
+from nambari.domain.kyc import Applicant, KycCase, KycStatus, check_decision, check_submission
+from nambari.operations.announce import announce
+from nambari.operations.credit import no_such_organization
+from nambari.operations.idempotency import Attempt, Done, once
+from nambari.wiring import Services
+
+
+async def submit(services: Services, attempt: Attempt, applicant: Applicant, now: datetime) -> Done[KycCase]:
+    """The case, pending. Raises InvalidState where one is pending or verified already."""
+
+    async def act(connection: Connection) -> KycCase:
+        case = await _locked(connection, attempt)
+        refusal = check_submission(case.status)
+        if refusal is not None:
+            raise refusal
+        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        await kyc.submit(connection, *tenant, applicant, now)
+        return await _locked(connection, attempt)
+
+    return await once(services.database, attempt, KycCase, now, act)
+
+
+async def approve(services: Services, attempt: Attempt, now: datetime) -> None:
+    """Raises InvalidState unless the case is pending."""
+    await _decide(services, attempt, KycStatus.VERIFIED, None, now)
+
+
+async def decline(services: Services, attempt: Attempt, reason: str, now: datetime) -> None:
+    """`reason` is told to the applicant. Raises InvalidState unless the case is pending."""
+    await _decide(services, attempt, KycStatus.DECLINED, reason, now)
+
+
+async def _decide(services: Services, attempt: Attempt, status: KycStatus, reason: str | None, now: datetime) -> None:
+    async with services.database.writing() as connection:
+        case = await _locked(connection, attempt)
+        refusal = check_decision(case.status)
+        if refusal is not None:
+            raise refusal
+        caller = attempt.caller
+        await kyc.decide(connection, caller.organization_id, caller.environment, status, reason, now)
+        event = Event.KYC_VERIFIED if status is KycStatus.VERIFIED else Event.KYC_DECLINED
+        # The reason may quote the applicant's papers: it is told on GET /kyc and stays out of events.
+        data = {"kyc_status": status.value}
+        await announce(services, connection, attempt, event, caller.organization_id, data, now)
+
+
+async def _locked(connection: Connection, attempt: Attempt) -> KycCase:
+    caller = attempt.caller
+    case = await kyc.case(connection, caller.organization_id, caller.environment, for_update=True)
+    if case is None:
+        raise no_such_organization(caller.organization_id)
+    return case

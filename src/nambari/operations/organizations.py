@@ -1,0 +1,30 @@
+"""Take in a new organization."""
+
+from datetime import datetime
+
+from nambari.db import organizations
+from nambari.domain.access import Caller, Environment
+from nambari.domain.refusals import invalid
+from nambari.operations import credit
+from nambari.operations.idempotency import Attempt
+from nambari.wiring import Services
+
+PLANS = ("free", "pro", "business", "enterprise")
+LONGEST_NAME = 200
+TEST_CREDITS_CENTS = 10_000_00
+"""What every organization finds in its test environment, of no worth anywhere else."""
+
+
+async def create(services: Services, name: str, plan: str, request_id: str, now: datetime) -> str:
+    """The new organization's id. Raises ValidationError."""
+    name = name.strip()
+    if not (1 <= len(name) <= LONGEST_NAME and name.isprintable()):
+        raise invalid("name", f"must be 1 to {LONGEST_NAME} printable characters")
+    if plan not in PLANS:
+        raise invalid("plan", f"must be one of {', '.join(PLANS)}")
+    organization_id = services.new_id("org")
+    attempt = Attempt(caller=Caller(None, organization_id, Environment.TEST), request_id=request_id)
+    async with services.database.writing() as connection:
+        await organizations.insert(connection, organization_id, name, plan, now)
+        await credit.add(services, connection, attempt, TEST_CREDITS_CENTS, None, now)
+    return organization_id

@@ -1,0 +1,90 @@
+"""Buy a number: facts, decision, one statement that writes it all; again where the facts had gone stale."""
+
+from datetime import datetime
+
+from nambari.db import purchases
+from nambari.db.engine import Conflict, DatabaseUnavailable
+from nambari.db.purchases import Outcome, Record
+from nambari.domain.phone_number import PhoneNumber
+from nambari.domain.purchase import Order, Purchase, decide_purchase
+from nambari.domain.refusals import NumberNotAvailable, Refusal
+from nambari.operations import idempotency
+from nambari.operations.idempotency import Attempt, Done
+from nambari.wiring import Services
+
+TRIES = 20
+"""Each try but the last was undone by a rival's success, so a few suffice; the bound is against a bug of ours."""
+
+TRIES_FOR_THE_NUMBER = 2
+"""Whoever finds the number locked looks once more: then a rival has it, or has it in hand."""
+
+
+async def purchase(services: Services, attempt: Attempt, order: Order, now: datetime) -> Done[PhoneNumber]:
+    """The number bought, active from now on, its set-up and first month paid.
+
+    Raises the refusals of decide_purchase, ReplayedRefusal and IdempotencyConflict; then nothing was changed.
+    """
+    lost = 0
+    for _ in range(TRIES):
+        decision = await _decide(services, attempt, order, now)
+        if isinstance(decision, Done):
+            return decision
+        if isinstance(decision, Purchase) and lost == TRIES_FOR_THE_NUMBER:
+            decision = NumberNotAvailable("Somebody else is just buying this number. Search again and take another.")
+        try:
+            if isinstance(decision, Refusal):
+                await idempotency.refuse(services.database, attempt, decision, now)
+                raise decision
+            outcome = await _write(services, attempt, decision)
+        except Conflict:
+            continue  # a constraint knew better than our facts: read them again
+        if outcome is Outcome.BOUGHT:
+            return Done(decision.number)
+        if outcome is Outcome.BUSY:
+            raise idempotency.still_running()
+        lost += 1
+    raise DatabaseUnavailable("a purchase was undone by others too often")
+
+
+async def quote(services: Services, attempt: Attempt, order: Order, now: datetime) -> Purchase:
+    """What the purchase would be, with nothing written. Raises as `purchase` does."""
+    decision = await _decide(services, attempt, order, now)
+    if isinstance(decision, Refusal):
+        raise decision
+    assert isinstance(decision, Purchase)  # noqa: S101 - a quote has no idempotency key, and so no replay
+    return decision
+
+
+async def _decide(
+    services: Services, attempt: Attempt, order: Order, now: datetime
+) -> Purchase | Refusal | Done[PhoneNumber]:
+    """The decision on fresh facts, or what this idempotency key was answered before."""
+    caller = attempt.caller
+    async with services.database.reading() as connection:
+        facts, kept = await purchases.facts(
+            connection,
+            caller.organization_id,
+            caller.environment,
+            inventory_id=order.inventory_id,
+            endpoint_id=order.endpoint_id,
+            idempotency_key=attempt.idempotency_key,
+            currency=services.settings.currency,
+        )
+    if kept is not None:
+        return idempotency.replay(kept, attempt, PhoneNumber)
+    return decide_purchase(order, facts, services.new_id("pn"), now)
+
+
+async def _write(services: Services, attempt: Attempt, decision: Purchase) -> Outcome:
+    caller = attempt.caller
+    key = attempt.idempotency_key
+    record = Record(
+        event_id=services.new_id("evt"),
+        posting_ids=[services.new_id("txn") for _ in decision.postings],
+        key_id=caller.key_id,
+        request_id=attempt.request_id,
+        idempotency_key=key,
+        kept=idempotency.keep_result(attempt, decision.number) if key is not None else None,
+    )
+    async with services.database.reading() as connection:
+        return await purchases.buy(connection, caller.organization_id, caller.environment, decision, record)
