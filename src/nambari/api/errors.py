@@ -1,0 +1,146 @@
+"""Which HTTP status has each refusal? And how any exception becomes an answer that tells nothing of our inside."""
+
+import traceback
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import UNSET
+
+from nambari.api.reading import parameter_refusal
+from nambari.api.shapes import ErrorBody
+from nambari.db.engine import DatabaseUnavailable
+from nambari.domain import refusals
+from nambari.domain.refusals import Refusal
+from nambari.operations.idempotency import ReplayedRefusal
+
+STATUS: dict[type[Refusal], int] = {
+    refusals.KycRequired: 400,
+    refusals.KycPending: 400,
+    refusals.InsufficientBalance: 400,
+    refusals.NumberNotAvailable: 404,
+    refusals.ValidationError: 400,
+    refusals.InvalidJson: 400,
+    refusals.MissingApiKey: 401,
+    refusals.InvalidApiKey: 401,
+    refusals.ApiKeyExpired: 401,
+    refusals.InsufficientScope: 403,
+    refusals.IpNotAllowed: 403,
+    refusals.NumberNotFound: 404,
+    refusals.EndpointNotFound: 404,
+    refusals.NotFound: 404,
+    refusals.MethodNotAllowed: 405,
+    refusals.IdempotencyConflict: 409,
+    refusals.PriceChanged: 409,
+    refusals.InvalidState: 409,
+    refusals.DeletionLocked: 409,
+    refusals.PayloadTooLarge: 413,
+    refusals.UnsupportedMediaType: 415,
+    refusals.RateLimitExceeded: 429,
+    refusals.InternalError: 500,
+    refusals.ServiceUnavailable: 503,
+}
+
+RETRY_AFTER_SECONDS = 1
+_log = structlog.get_logger("nambari.api")
+
+
+def documented(*reasons: type[Refusal]) -> dict[int, ResponseSpec]:
+    """The refusals of an operation, by status, for the OpenAPI document."""
+    everywhere: tuple[type[Refusal], ...] = (
+        refusals.ValidationError,
+        refusals.MissingApiKey,
+        refusals.InvalidApiKey,
+        refusals.ApiKeyExpired,
+        refusals.InsufficientScope,
+        refusals.IpNotAllowed,
+        refusals.InternalError,
+        refusals.ServiceUnavailable,
+    )
+    by_status: dict[int, list[str]] = {}
+    for reason in (*everywhere, *reasons):
+        by_status.setdefault(STATUS[reason], []).append(f"`{reason.code}`: {reason.meaning}")
+    return {
+        status: ResponseSpec(ErrorBody, description="\n\n".join(lines), generate_examples=False)
+        for status, lines in sorted(by_status.items())
+    }
+
+
+def answer(request: Request[Any, Any, Any], refusal: Refusal, headers: dict[str, str] | None = None) -> Response[bytes]:
+    body = ErrorBody(
+        error=refusal.sentence,
+        code=refusal.code,
+        details=refusal.details or UNSET,
+        request_id=refusal.request_id or request.scope["state"]["request_id"],
+    )
+    headers = dict(headers or {})
+    status = STATUS[type(refusal)]
+    if status == STATUS[refusals.ServiceUnavailable]:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status == STATUS[refusals.MissingApiKey]:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(msgspec.json.encode(body), status_code=status, media_type="application/json", headers=headers)
+
+
+def on_refusal(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
+    return answer(request, refusal)
+
+
+def on_replayed_refusal(request: Request[Any, Any, Any], replayed: ReplayedRefusal) -> Response[bytes]:
+    return answer(request, replayed.refusal, {"Idempotent-Replayed": "true"})
+
+
+def on_database_unavailable(request: Request[Any, Any, Any], error: DatabaseUnavailable) -> Response[bytes]:
+    _log.error("database unavailable", reason=str(error), request_id=request.scope["state"]["request_id"])
+    return answer(
+        request,
+        refusals.ServiceUnavailable("The database cannot be reached just now. Nothing is lost; try again in a moment."),
+    )
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework itself refuses: paths, methods, parameters, sizes."""
+    if isinstance(error, ValidationException):
+        return answer(request, parameter_refusal(error, request.route_handler))
+    if isinstance(error, MethodNotAllowedException):
+        sentence = f"{request.method} is not possible here."
+        return answer(request, refusals.MethodNotAllowed(sentence), dict(error.headers or {}))
+    if isinstance(error, NotFoundException):
+        return answer(
+            request,
+            refusals.NotFound("There is nothing at this path. GET /openapi.json lists what there is."),
+        )
+    if error.status_code == STATUS[refusals.PayloadTooLarge]:
+        return answer(request, refusals.PayloadTooLarge("The body is too large: at most 1 MB is taken."))
+    if error.status_code == STATUS[refusals.ValidationError]:
+        return answer(request, refusals.ValidationError(f"Check the request: {error.detail}."))
+    return on_exception(request, error)
+
+
+def on_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A bug. Logged by the places it passed, never by its values, which may be secrets or personal data."""
+    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    _log.error(
+        "unexpected exception",
+        kind=type(error).__name__,
+        places=places[-8:],
+        request_id=request.scope["state"]["request_id"],
+    )
+    return answer(request, refusals.InternalError("Something broke on our side. It is logged; tell us the request_id."))
+
+
+HANDLERS: Any = {
+    Refusal: on_refusal,
+    ReplayedRefusal: on_replayed_refusal,
+    DatabaseUnavailable: on_database_unavailable,
+    HTTPException: on_http_exception,
+    Exception: on_exception,
+}

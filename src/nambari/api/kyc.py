@@ -1,0 +1,55 @@
+"""How far is the organization's KYC, and submitting it."""
+
+from litestar import Response, Router, get, post
+
+from nambari.api import shapes
+from nambari.api.errors import documented
+from nambari.api.reading import StrictRequest
+from nambari.api.requests import Key, attempt, caller, replay_headers, services
+from nambari.api.shapes import Kyc, KycSubmission
+from nambari.db import kyc
+from nambari.domain import refusals
+from nambari.domain.access import Scope
+from nambari.domain.kyc import Applicant
+from nambari.operations.kyc import submit
+
+
+@get(
+    "/kyc",
+    operation_id="getKyc",
+    summary="Get the KYC status",
+    scope=Scope.KYC_READ,
+    query=(),
+    responses=documented(),
+)
+async def get_kyc(request: StrictRequest) -> Kyc:
+    who = caller(request)
+    async with services(request).database.reading() as connection:
+        case = await kyc.case(connection, who.organization_id, who.environment)
+    assert case is not None  # noqa: S101 - an organization is made with its cases
+    return shapes.kyc_case(case)
+
+
+@post(
+    "/kyc",
+    operation_id="submitKyc",
+    summary="Submit KYC",
+    scope=Scope.KYC_WRITE,
+    query=(),
+    responses=documented(
+        refusals.InvalidJson,
+        refusals.InvalidState,
+        refusals.IdempotencyConflict,
+        refusals.PayloadTooLarge,
+        refusals.UnsupportedMediaType,
+    ),
+)
+async def submit_kyc(request: StrictRequest, data: KycSubmission, idempotency_key: Key = None) -> Response[Kyc]:
+    """The case is pending until an operator decides. A declined one may be submitted again."""
+    given = services(request)
+    applicant = Applicant(data.legal_name.strip(), data.country.value, data.kind)
+    done = await submit(given, attempt(request, idempotency_key, data), applicant, given.clock())
+    return Response(shapes.kyc_case(done.result), headers=replay_headers(done))
+
+
+ROUTER = Router("/", route_handlers=[get_kyc, submit_kyc], tags=["KYC"])

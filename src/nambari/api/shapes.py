@@ -1,0 +1,397 @@
+"""What does the public see? Every request and reply body, and how each is made from a record.
+
+The reference in the OpenAPI document is generated from these structs: their fields, bounds and docstrings.
+"""
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from phonenumbers import SUPPORTED_REGIONS
+
+from nambari.db.phone_numbers import AttachedEndpoint
+from nambari.domain import endpoint as endpoints
+from nambari.domain import kyc
+from nambari.domain import phone_number as phone_numbers
+from nambari.domain.ledger import PostingType
+from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.money import MOST_CENTS
+from nambari.domain.purchase import Purchase, StockItem
+
+
+def _saying(sentence: str) -> dict[str, str]:
+    """What to answer where a pattern does not match: people do not read regular expressions."""
+    return {"says": sentence}
+
+
+Country = Enum("Country", {region: region for region in sorted(SUPPORTED_REGIONS)}, type=str)  # type: ignore[misc]
+Country.__doc__ = "ISO 3166-1 alpha-2, as far as libphonenumber knows numbers of it."
+
+NumberType = Literal["local", "mobile", "toll_free"]
+Provider = Literal["elevenlabs", "vapi", "retell", "livekit", "custom"]
+Id = Annotated[str, Meta(min_length=1, max_length=100)]
+_WORDS = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+_WORDS_RULE = _saying("must have at least one visible character and no control characters")
+Text = Annotated[str, Meta(min_length=1, max_length=100, pattern=_WORDS, extra=_WORDS_RULE)]
+Label = Annotated[
+    str,
+    Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", extra=_saying("must have no control characters")),
+]
+Tag = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,49}$",
+        extra=_saying("must be 1 to 50 letters, digits or _ . : - and begin with a letter or digit"),
+    ),
+]
+Tags = Annotated[list[Tag], Meta(max_length=20)]
+Cents = Annotated[int, Meta(ge=0, le=MOST_CENTS)]
+Digits = Annotated[
+    str, Meta(pattern=r"^[0-9*]{1,15}$", extra=_saying("must be 1 to 15 digits, with * for any one digit"))
+]
+E164 = Annotated[
+    str,
+    Meta(pattern=r"^\+[1-9][0-9]{1,14}$", extra=_saying("must be an E.164 number, such as +442079460123")),
+]
+AreaCode = Annotated[str, Meta(pattern=r"^[0-9]{1,10}$", extra=_saying("must be 1 to 10 digits"))]
+IdempotencyKey = Annotated[
+    str,
+    Meta(pattern=r"^[\x20-\x7e]{1,255}$", extra=_saying("must be 1 to 255 printable ASCII characters")),
+]
+
+
+class ErrorBody(Struct, omit_defaults=True):
+    """`error` is for people, `code` for programs; `request_id` finds the request in our logs."""
+
+    error: str
+    code: str
+    request_id: str
+    details: dict[str, Any] | UnsetType = UNSET
+    retry_after: float | UnsetType = UNSET
+
+
+# ── Phone numbers ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PhoneNumber(Struct, kw_only=True):
+    """A phone number of the organization. Prices are those of the purchase."""
+
+    id: str
+    number: str
+    e164: str
+    country: str
+    type: str
+    area_code: str | None
+    locality: str | None
+    status: NumberStatus
+    status_reason: str | None
+    endpoint_id: str | None
+    allow_inbound: bool
+    allow_outbound: bool
+    label: str | None
+    tags: list[str]
+    deletion_lock: bool
+    setup_cost_cents: int
+    monthly_cost_cents: int
+    currency: str
+    renews_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    released_at: datetime | None
+
+
+class EndpointSummary(Struct, kw_only=True):
+    id: str
+    name: str
+    type: str
+    provider: str | None
+
+
+class Sip(Struct, kw_only=True):
+    """Where the number is reached by SIP."""
+
+    uri: str
+    domain: str
+    username: str
+
+
+class PhoneNumberDetail(PhoneNumber, kw_only=True):
+    """A phone number with its endpoint and its SIP address."""
+
+    endpoint: EndpointSummary | None
+    sip: Sip
+
+
+class PhoneNumberPage(Struct, kw_only=True):
+    phone_numbers: list[PhoneNumber]
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+
+
+class AvailableNumber(Struct, kw_only=True):
+    """A number for sale. `purchasable` is for this organization: `missing_requirements` tells what is in the way."""
+
+    inventory_id: str
+    number: str
+    e164: str
+    country: str
+    type: str
+    area_code: str | None
+    locality: str | None
+    capabilities: list[str]
+    setup_cost_cents: int
+    monthly_cost_cents: int
+    currency: str
+    purchasable: bool
+    missing_requirements: list[str]
+
+
+class AvailableNumberPage(Struct, kw_only=True):
+    """`total` is exact up to 10,000; beyond, `total_is_exact` is false and `total` is 10,000."""
+
+    phone_numbers: list[AvailableNumber]
+    total: int
+    total_is_exact: bool
+    limit: int
+    offset: int
+    has_more: bool
+
+
+class NumberOrder(Struct, kw_only=True, forbid_unknown_fields=True):
+    """`max_total_cents` caps set-up and first month together; `validate_only` answers what would happen, with 200."""
+
+    inventory_id: Id
+    endpoint_id: Id | None = None
+    allow_inbound: bool = True
+    allow_outbound: bool = True
+    label: Label | None = None
+    tags: Tags = []
+    max_total_cents: Cents | None = None
+    validate_only: bool = False
+
+
+class Quote(Struct, kw_only=True):
+    """What a purchase would cost and leave, with nothing bought."""
+
+    valid: bool
+    inventory_id: str
+    number: str
+    setup_cost_cents: int
+    monthly_cost_cents: int
+    total_cents: int
+    currency: str
+
+
+class NumberChanges(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is left out stays as it is; `endpoint_id` null detaches, `label` null clears."""
+
+    endpoint_id: Id | None | UnsetType = UNSET
+    allow_inbound: bool | UnsetType = UNSET
+    allow_outbound: bool | UnsetType = UNSET
+    label: Label | None | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
+    deletion_lock: bool | UnsetType = UNSET
+
+
+OTHER_SPELLINGS = {
+    "endpointId": "endpoint_id",
+    "allowInbound": "allow_inbound",
+    "allowOutbound": "allow_outbound",
+}
+"""What known clients of this API send. Taken wherever the field of the right spelling is."""
+
+
+def phone_number(record: phone_numbers.PhoneNumber) -> PhoneNumber:
+    return PhoneNumber(e164=record.number, **_fields_of(record))
+
+
+def phone_number_detail(
+    record: phone_numbers.PhoneNumber, attached: AttachedEndpoint | None, sip_domain: str
+) -> PhoneNumberDetail:
+    endpoint = None
+    if attached is not None:
+        endpoint = EndpointSummary(id=attached.id, name=attached.name, type=attached.type, provider=attached.provider)
+    sip = Sip(uri=f"sip:{record.number}@{sip_domain}", domain=sip_domain, username=record.id)
+    return PhoneNumberDetail(e164=record.number, endpoint=endpoint, sip=sip, **_fields_of(record))
+
+
+def _fields_of(record: phone_numbers.PhoneNumber) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in phone_numbers.FIELDS}
+
+
+def available_number(item: StockItem, currency: str, missing: list[str]) -> AvailableNumber:
+    assert item.price is not None  # noqa: S101 - a search finds only what has a price
+    return AvailableNumber(
+        inventory_id=item.id,
+        number=item.number,
+        e164=item.number,
+        country=item.country,
+        type=item.type,
+        area_code=item.area_code,
+        locality=item.locality,
+        capabilities=item.capabilities,
+        setup_cost_cents=item.price.setup_cost_cents,
+        monthly_cost_cents=item.price.monthly_cost_cents,
+        currency=currency,
+        purchasable=not missing,
+        missing_requirements=missing,
+    )
+
+
+def quote(purchase: Purchase) -> Quote:
+    number = purchase.number
+    return Quote(
+        valid=True,
+        inventory_id=purchase.item.id,
+        number=number.number,
+        setup_cost_cents=number.setup_cost_cents,
+        monthly_cost_cents=number.monthly_cost_cents,
+        total_cents=purchase.total_cents,
+        currency=number.currency,
+    )
+
+
+# ── Endpoints ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Endpoint(Struct, kw_only=True, omit_defaults=True):
+    """`url` is a SIP URI for an agent, an https URL for a webhook. `secret` is shown when it is made, and never again."""
+
+    id: str
+    name: str
+    type: Literal["agent", "webhook"]
+    url: str
+    status: endpoints.EndpointStatus
+    provider: str | None
+    provider_config: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    secret: str | UnsetType = UNSET
+
+
+class EndpointPage(Struct, kw_only=True):
+    endpoints: list[Endpoint]
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+
+
+class DeletedEndpoint(Struct, kw_only=True):
+    id: str
+    deleted: bool
+
+
+Url = Annotated[str, Meta(min_length=1, max_length=500)]
+EndpointType = Literal["agent", "webhook", "elevenlabs", "vapi", "retell", "livekit", "custom"]
+
+
+class NewEndpoint(Struct, kw_only=True, forbid_unknown_fields=True):
+    """An agent takes a SIP `url`, or a provider with its `provider_config`; a webhook takes an https `url`.
+
+    A provider's name as `type` means an agent of that provider.
+    """
+
+    name: Text
+    type: EndpointType
+    url: Url | None = None
+    status: Literal["active", "inactive"] = "active"
+    provider: Provider | None = None
+    provider_config: dict[str, Any] = {}
+
+
+class EndpointChanges(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is left out stays as it is."""
+
+    name: Text | UnsetType = UNSET
+    type: EndpointType | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    status: Literal["active", "inactive"] | UnsetType = UNSET
+    provider: Provider | None | UnsetType = UNSET
+    provider_config: dict[str, Any] | UnsetType = UNSET
+
+
+def endpoint(record: endpoints.Endpoint, secret: str | None = None) -> Endpoint:
+    return Endpoint(
+        id=record.id,
+        name=record.name,
+        type=record.type.value,
+        url=record.url,
+        status=record.status,
+        provider=record.provider,
+        provider_config=record.provider_config,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        secret=secret if secret is not None else UNSET,
+    )
+
+
+# ── Credits and KYC ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Credits(Struct, kw_only=True):
+    """`balance_cents` is free to spend; `held_cents` is set aside for open orders."""
+
+    balance_cents: int
+    held_cents: int
+    currency: str
+
+
+class Transaction(Struct, kw_only=True):
+    """A line of the statement: `amount_cents` is below zero where credits were taken."""
+
+    id: str
+    type: PostingType
+    amount_cents: int
+    balance_after_cents: int
+    phone_number_id: str | None
+    description: str
+    created_at: datetime
+
+
+class TransactionPage(Struct, kw_only=True):
+    transactions: list[Transaction]
+    currency: str
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+
+
+class Kyc(Struct, kw_only=True):
+    """`reason` is there when it was declined."""
+
+    status: kyc.KycStatus
+    kind: kyc.ApplicantKind | None
+    legal_name: str | None
+    country: str | None
+    reason: str | None
+    submitted_at: datetime | None
+    decided_at: datetime | None
+
+
+class KycSubmission(Struct, kw_only=True, forbid_unknown_fields=True):
+    legal_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=_WORDS, extra=_WORDS_RULE)]
+    country: Country
+    kind: kyc.ApplicantKind = kyc.ApplicantKind.INDIVIDUAL
+
+
+def kyc_case(case: kyc.KycCase) -> Kyc:
+    return Kyc(
+        status=case.status,
+        kind=case.kind,
+        legal_name=case.legal_name,
+        country=case.country,
+        reason=case.reason,
+        submitted_at=case.submitted_at,
+        decided_at=case.decided_at,
+    )
+
+
+class Health(Struct):
+    """`environment` is not told: this asks nothing of a key."""
+
+    status: Literal["ok"]
