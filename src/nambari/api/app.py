@@ -22,6 +22,11 @@ MOST_BODY_BYTES = 1_000_000
 
 def create_app(settings: Settings, dsn: str) -> ASGIApp:
     """The ASGI application on the database at `dsn`."""
+    return with_request_id(application(settings, dsn))
+
+
+def application(settings: Settings, dsn: str) -> Litestar:
+    """What answers, before each answer is given its request id."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -30,7 +35,7 @@ def create_app(settings: Settings, dsn: str) -> ASGIApp:
             app.state.key_cache = KeyCache(settings.key_cache_seconds)
             yield
 
-    app = Litestar(
+    return Litestar(
         route_handlers=[
             Router(
                 "/v1",
@@ -44,9 +49,9 @@ def create_app(settings: Settings, dsn: str) -> ASGIApp:
         request_max_body_size=MOST_BODY_BYTES,
         exception_handlers=HANDLERS,
         openapi_config=_openapi(settings),
+        logging_config=None,
         debug=False,
     )
-    return with_request_id(app)
 
 
 def _openapi(settings: Settings) -> OpenAPIConfig:

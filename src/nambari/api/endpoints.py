@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
 
 from nambari.api import shapes
 from nambari.api.errors import documented
@@ -74,7 +75,7 @@ async def list_endpoints(
     query=(),
     responses=documented(refusals.EndpointNotFound),
 )
-async def get_endpoint(request: StrictRequest, endpoint_id: str) -> Endpoint:
+async def get_endpoint(request: StrictRequest, endpoint_id: FromPath[str]) -> Endpoint:
     """Its secret, if it has one, is not told again."""
     _require_id_form(endpoint_id)
     who = caller(request)
@@ -98,7 +99,9 @@ async def get_endpoint(request: StrictRequest, endpoint_id: str) -> Endpoint:
         refusals.UnsupportedMediaType,
     ),
 )
-async def create_endpoint(request: StrictRequest, data: NewEndpoint, idempotency_key: Key = None) -> Response[Endpoint]:
+async def create_endpoint(
+    request: StrictRequest, data: JSONBody[NewEndpoint], idempotency_key: Key = None
+) -> Response[Endpoint]:
     """A webhook's `secret` is in this answer only: it verifies what we send."""
     given = services(request)
     target = check_target(
@@ -135,7 +138,7 @@ async def create_endpoint(request: StrictRequest, data: NewEndpoint, idempotency
     ),
 )
 async def update_endpoint(
-    request: StrictRequest, endpoint_id: str, data: EndpointChanges, idempotency_key: Key = None
+    request: StrictRequest, endpoint_id: FromPath[str], data: JSONBody[EndpointChanges], idempotency_key: Key = None
 ) -> Response[Endpoint]:
     """Takes effect with the next call. One that becomes a webhook shows its new `secret`."""
     _require_id_form(endpoint_id)
@@ -159,7 +162,7 @@ async def update_endpoint(
     responses=documented(refusals.EndpointNotFound, refusals.IdempotencyConflict),
 )
 async def delete_endpoint(
-    request: StrictRequest, endpoint_id: str, idempotency_key: Key = None
+    request: StrictRequest, endpoint_id: FromPath[str], idempotency_key: Key = None
 ) -> Response[DeletedEndpoint]:
     """Its phone numbers stay yours, attached to nothing."""
     _require_id_form(endpoint_id)

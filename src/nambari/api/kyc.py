@@ -1,6 +1,7 @@
 """How far is the organization's KYC, and submitting it."""
 
 from litestar import Response, Router, get, post
+from litestar.params import JSONBody
 
 from nambari.api import shapes
 from nambari.api.errors import documented
@@ -44,7 +45,9 @@ async def get_kyc(request: StrictRequest) -> Kyc:
         refusals.UnsupportedMediaType,
     ),
 )
-async def submit_kyc(request: StrictRequest, data: KycSubmission, idempotency_key: Key = None) -> Response[Kyc]:
+async def submit_kyc(
+    request: StrictRequest, data: JSONBody[KycSubmission], idempotency_key: Key = None
+) -> Response[Kyc]:
     """The case is pending until an operator decides. A declined one may be submitted again."""
     given = services(request)
     applicant = Applicant(data.legal_name.strip(), data.country.value, data.kind)

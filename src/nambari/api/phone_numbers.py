@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from nambari.api import shapes
 from nambari.api.errors import documented
@@ -70,8 +70,8 @@ LISTED_BY = (
 SEARCH_LIMIT = 20
 LIST_LIMIT = 50
 
-Optional = Parameter(required=False)
-MaxCents = Annotated[int | None, Parameter(required=False, ge=0, le=10**12, description="Per month, in cents.")]
+Optional = QueryParameter(required=False)
+MaxCents = Annotated[int | None, QueryParameter(required=False, ge=0, le=10**12, description="Per month, in cents.")]
 
 
 @get(
@@ -86,7 +86,9 @@ async def list_numbers(
     request: StrictRequest,
     action: Annotated[
         Literal["assigned", "available"] | None,
-        Parameter(required=False, description="`available` searches what is for sale, as /phone-numbers/available."),
+        QueryParameter(
+            required=False, description="`available` searches what is for sale, as /phone-numbers/available."
+        ),
     ] = None,
     status: Annotated[NumberStatus | None, Optional] = None,
     country: Annotated[Country | None, Optional] = None,
@@ -100,7 +102,7 @@ async def list_numbers(
     max_monthly_cost_cents: MaxCents = None,
     limit: Annotated[
         int | None,
-        Parameter(required=False, ge=1, le=100, description="How many at most: 50, or 20 of a search."),
+        QueryParameter(required=False, ge=1, le=100, description="How many at most: 50, or 20 of a search."),
     ] = None,
     offset: Offset = 0,
     starting_after: StartingAfter = None,
@@ -179,7 +181,7 @@ def unknown_cursor() -> refusals.ValidationError:
 )
 async def search_numbers(
     request: StrictRequest,
-    country: Country,
+    country: FromQuery[Country],
     type: Annotated[NumberType | None, Optional] = None,  # noqa: A002 - the parameter's public name
     area_code: Annotated[AreaCode | None, Optional] = None,
     contains: Annotated[Digits | None, Optional] = None,
@@ -225,7 +227,7 @@ async def _search(request: StrictRequest, search: Search, limit: int, offset: in
     query=(),
     responses=documented(refusals.NumberNotFound),
 )
-async def get_number(request: StrictRequest, number_id: str) -> PhoneNumberDetail:
+async def get_number(request: StrictRequest, number_id: FromPath[str]) -> PhoneNumberDetail:
     """A released number is shown to the organization that held it."""
     require_id_form(number_id)
     who, given = caller(request), services(request)
@@ -264,7 +266,7 @@ def require_id_form(number_id: str) -> None:
     },
 )
 async def purchase_number(
-    request: StrictRequest, data: NumberOrder, idempotency_key: Key = None
+    request: StrictRequest, data: JSONBody[NumberOrder], idempotency_key: Key = None
 ) -> Response[PhoneNumber]:
     """Takes set-up and the first month from the credits, and gives the number, in one transaction."""
     order = Order(
@@ -302,7 +304,7 @@ async def purchase_number(
     ),
 )
 async def update_number(
-    request: StrictRequest, number_id: str, data: NumberChanges, idempotency_key: Key = None
+    request: StrictRequest, number_id: FromPath[str], data: JSONBody[NumberChanges], idempotency_key: Key = None
 ) -> Response[PhoneNumber]:
     """Takes effect with the next call."""
     require_id_form(number_id)
@@ -329,7 +331,7 @@ async def update_number(
 )
 async def release_number(
     request: StrictRequest,
-    number_id: str,
+    number_id: FromPath[str],
     action: Annotated[Literal["release"] | None, Optional] = None,  # noqa: ARG001 - known clients send it
     idempotency_key: Key = None,
 ) -> Response[PhoneNumber]:

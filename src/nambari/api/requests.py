@@ -5,7 +5,7 @@ import re
 from typing import Annotated, Any
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
 from nambari.api.reading import StrictRequest
@@ -18,17 +18,17 @@ MOST_OFFSET = 2**31 - 1
 
 Key = Annotated[
     IdempotencyKey | None,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         required=False,
         description="Send the same key to try the same request again: it is done once and answered alike.",
     ),
 ]
-Limit = Annotated[int, Parameter(ge=1, le=100, description="How many to answer at most.")]
-Offset = Annotated[int, Parameter(ge=0, le=MOST_OFFSET, description="How many to pass over.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many to answer at most.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=MOST_OFFSET, description="How many to pass over.")]
 StartingAfter = Annotated[
     Id | None,
-    Parameter(required=False, description="The id of the last item you have; stable while others are added."),
+    QueryParameter(required=False, description="The id of the last item you have; stable while others are added."),
 ]
 
 

@@ -1,0 +1,175 @@
+"""The cast of the tests: Alice, verified and funded; Bob, who may only read hers; Mallory, of another organization."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from nambari.domain.access import Caller, Environment
+from nambari.domain.kyc import Applicant, ApplicantKind
+from nambari.operations import credit, kyc, organizations
+from nambari.operations import keys as key_operations
+from nambari.operations.idempotency import Attempt
+from nambari.operations.keys import NewKey
+from nambari.wiring import Services
+
+RICH = 1_000_000
+READ_ONLY = ("numbers:read", "endpoints:read", "billing:read", "kyc:read")
+
+
+@dataclass
+class Person:
+    """Somebody with an API key. `client` is signed in with it."""
+
+    organization_id: str
+    key_id: str
+    api_key: str
+    client: httpx2.AsyncClient
+
+
+@dataclass
+class World:
+    """One fresh database, the real application on it, and whoever the test lets act."""
+
+    services: Services
+    app: Any
+    people: list[Person] = field(default_factory=list)
+    _next_number: int = 0
+
+    async def organization(self, name: str = "Acme", plan: str = "enterprise") -> str:
+        return await organizations.create(self.services, name, plan, "req_test", self.services.clock())
+
+    async def key(self, organization_id: str | None, **wanted: Any) -> tuple[str, str]:
+        """The id and the secret of a new key."""
+        new = NewKey(**{"organization_id": organization_id, "environment": Environment.LIVE, **wanted})
+        key, secret = await key_operations.create(self.services, new, self.services.clock())
+        return key.id, secret
+
+    async def person(
+        self,
+        organization_id: str | None = None,
+        *,
+        verified: bool = True,
+        cents: int = RICH,
+        **wanted: Any,
+    ) -> Person:
+        """A person of a new organization, or of the one that is given, as it is."""
+        if organization_id is None:
+            organization_id = await self.organization()
+            if verified:
+                await self.verify(organization_id)
+            if cents:
+                await self.fund(organization_id, cents)
+        key_id, secret = await self.key(organization_id, **wanted)
+        person = Person(organization_id, key_id, secret, self.client(secret))
+        self.people.append(person)
+        return person
+
+    def client(self, secret: str | None = None, address: str = "127.0.0.1") -> httpx2.AsyncClient:
+        headers = {"x-api-key": secret} if secret else {}
+        transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False, client=(address, 50000))
+        return httpx2.AsyncClient(transport=transport, base_url="http://nambari.test", headers=headers)
+
+    def operator(self, organization_id: str, environment: Environment = Environment.LIVE) -> Attempt:
+        return Attempt(caller=Caller(None, organization_id, environment), request_id="req_test")
+
+    async def verify(self, organization_id: str) -> None:
+        attempt = self.operator(organization_id)
+        now = self.services.clock()
+        await kyc.submit(self.services, attempt, Applicant("Ada Example", "GB", ApplicantKind.INDIVIDUAL), now)
+        await kyc.approve(self.services, attempt, now)
+
+    async def fund(self, organization_id: str, cents: int, reference: str | None = None) -> int:
+        attempt = self.operator(organization_id)
+        return await credit.top_up(self.services, attempt, cents, reference, self.services.clock())
+
+    async def stock(
+        self,
+        count: int = 1,
+        *,
+        country: str = "GB",
+        type: str = "local",
+        area_code: str | None = "20",
+        locality: str | None = "London",
+        setup: int | None = 100,
+        monthly: int | None = 250,
+        environment: str = "live",
+        prefix: str = "+44207946",
+    ) -> list[str]:
+        """The inventory ids of so many new numbers, of the range that Ofcom keeps for drama."""
+        ids = [self.services.new_id("inv") for _ in range(count)]
+        numbers = [f"{prefix}{self._next_number + place:04d}" for place in range(count)]
+        self._next_number += count
+        now = self.services.clock()
+        async with self.services.database.writing() as connection:
+            await connection.executemany(
+                """
+                INSERT INTO inventory (id, environment, number, country, type, area_code, locality, capabilities,
+                    setup_cost_cents, monthly_cost_cents, carrier, status, available_since, created_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, '{voice}', $8, $9, 'pool', 'available', $10, $10)
+                """,
+                [
+                    (id_, environment, number, country, type, area_code, locality, setup, monthly, now)
+                    for id_, number in zip(ids, numbers, strict=True)
+                ],
+            )
+        return ids
+
+    async def fetch(self, sql: str, *values: Any) -> list[Any]:
+        async with self.services.database.reading() as connection:
+            return list(await connection.fetch(sql, *values))
+
+    async def value(self, sql: str, *values: Any) -> Any:
+        async with self.services.database.reading() as connection:
+            return await connection.fetchval(sql, *values)
+
+    async def close(self) -> None:
+        for person in self.people:
+            await person.client.aclose()
+
+
+INVARIANTS = {
+    "postings of every organization sum to zero": """
+        SELECT organization_id FROM bucket_totals GROUP BY organization_id, environment HAVING sum(cents) <> 0""",
+    "running balances are the sums of the postings": """
+        SELECT b.organization_id FROM balances AS b
+        LEFT JOIN bucket_totals AS a ON (a.organization_id, a.environment, a.bucket)
+                                      = (b.organization_id, b.environment, 'available')
+        LEFT JOIN bucket_totals AS h ON (h.organization_id, h.environment, h.bucket)
+                                      = (b.organization_id, b.environment, 'held')
+        WHERE (b.available_cents, b.held_cents) <> (coalesce(a.cents, 0), coalesce(h.cents, 0))""",
+    "no balance is below its floor": "SELECT 1 FROM balances WHERE available_cents < 0 OR held_cents < 0",
+    "each line of the statement follows from the one before": """
+        SELECT id FROM (
+            SELECT id, balance_after_cents,
+                   sum(CASE destination WHEN 'available' THEN amount_cents ELSE -amount_cents END)
+                       OVER (PARTITION BY organization_id, environment ORDER BY sequence) AS running
+            FROM postings) AS lines
+        WHERE running <> balance_after_cents""",
+    "a number has at most one holder": """
+        SELECT number FROM phone_numbers WHERE status <> 'released' GROUP BY environment, number HAVING count(*) > 1""",
+    "tenures of one number never overlap": """
+        SELECT a.id FROM phone_numbers AS a JOIN phone_numbers AS b ON a.inventory_id = b.inventory_id AND a.id <> b.id
+        WHERE a.created_at < b.created_at AND a.released_at IS DISTINCT FROM least(a.released_at, b.created_at)""",
+    "stock is in service if and only if a number holds it": """
+        SELECT i.id FROM inventory AS i
+        LEFT JOIN phone_numbers AS n ON n.inventory_id = i.id AND n.status <> 'released'
+        WHERE (i.status = 'in_service') <> (n.id IS NOT NULL)""",
+    "every purchase has one event, and every release": """
+        SELECT n.id FROM phone_numbers AS n
+        WHERE (SELECT count(*) FROM events WHERE subject_id = n.id AND event = 'phone_number.purchased') <> 1
+           OR (SELECT count(*) FROM events WHERE subject_id = n.id AND event = 'phone_number.released')
+              <> (n.status = 'released')::int""",
+    "a number was paid once, at its price": """
+        SELECT n.id FROM phone_numbers AS n
+        WHERE n.setup_cost_cents + n.monthly_cost_cents
+              <> (SELECT coalesce(sum(amount_cents), 0) FROM postings
+                  WHERE phone_number_id = n.id AND type IN ('setup_fee', 'monthly_fee'))""",
+}
+
+
+async def assert_invariants(world: World) -> None:
+    """What must hold at every moment, whatever raced, failed or was killed."""
+    for meaning, violations in INVARIANTS.items():
+        found = await world.fetch(violations)
+        assert not found, f"broken: {meaning}: {found[:3]}"

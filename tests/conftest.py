@@ -1,0 +1,107 @@
+"""One embedded PostgreSQL for the whole run; for each test a database of its own, copied from a migrated template."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from litestar import Litestar
+
+from nambari.api.app import application, with_request_id
+from nambari.db import embedded
+from nambari.db.migrate import migrate
+from nambari.settings import Settings
+from tests.cast import World
+
+TEMPLATE = "nambari_template"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.EmbeddedServer]:
+    attached = embedded.attach(tmp_path_factory.mktemp("postgres"), durable=False)
+    yield attached
+    attached.close()
+
+
+def dsn_of(server: embedded.EmbeddedServer, database: str) -> str:
+    return server.dsn.replace("/nambari?", f"/{database}?")
+
+
+@pytest.fixture(scope="session")
+def template(server: embedded.EmbeddedServer) -> str:
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    migrate(dsn_of(server, TEMPLATE))
+    return TEMPLATE
+
+
+class Databases:
+    """Makes databases from the template, and drops them."""
+
+    def __init__(self, server: embedded.EmbeddedServer, template: str) -> None:
+        self._server = server
+        self._template = template
+        self._count = 0
+
+    def make(self) -> str:
+        """The DSN of a new, migrated, empty database."""
+        self._count += 1
+        name = f"test_{self._count}"
+        with psycopg.connect(self._server.dsn, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY file_copy")
+        return dsn_of(self._server, name)
+
+    def drop(self, dsn: str) -> None:
+        name = dsn.split("?")[0].rsplit("/", 1)[-1]
+        with psycopg.connect(self._server.dsn, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def databases(server: embedded.EmbeddedServer, template: str) -> Databases:
+    return Databases(server, template)
+
+
+@pytest.fixture
+def dsn(databases: Databases) -> Iterator[str]:
+    made = databases.make()
+    yield made
+    databases.drop(made)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(data_dir=Path("/nonexistent"), database_connections=10)
+
+
+@asynccontextmanager
+async def started(app: Litestar) -> AsyncIterator[None]:
+    """The application between start-up and shutdown, both in one task, as its framework needs them."""
+    ready, over = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        try:
+            async with app.lifespan():
+                ready.set()
+                await over.wait()
+        finally:
+            ready.set()
+
+    life = asyncio.create_task(live())
+    await ready.wait()
+    try:
+        yield
+    finally:
+        over.set()
+        await life
+
+
+@pytest.fixture
+async def world(dsn: str, settings: Settings) -> AsyncIterator[World]:
+    app = application(settings, dsn)
+    async with started(app):
+        world = World(app.state.services, with_request_id(app))
+        yield world
+        await world.close()
