@@ -45,6 +45,7 @@ ORGANIZATION_SCOPES = frozenset(Scope) - OPERATOR_SCOPES
 SECRET_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - an alphabet
 SECRET_LENGTH = 32
 VISIBLE_LENGTH = 12
+_MAPPED_BITS = 96
 _FORM = re.compile(r"kros_(live|test)_[A-Za-z0-9]{32}", re.ASCII)
 
 
@@ -107,11 +108,19 @@ def check_scope(key: Key, required: Scope) -> Refusal | None:
 
 
 def address_allowed(address: str | None, allowed: tuple[str, ...]) -> bool:
-    """Whether an address is within one of the addresses or CIDRs; an IPv4 address in IPv6 form is itself."""
+    """Whether an address is within one of the addresses or CIDRs; IPv4 in IPv6 form is IPv4, on either side."""
     try:
         ip = ipaddress.ip_address(address or "")
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
-    return any(ip in ipaddress.ip_network(each, strict=False) for each in allowed)
+    return any(ip in _network(each) for each in allowed)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    network = ipaddress.ip_network(text, strict=False)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return ipaddress.ip_network((mapped, network.prefixlen - _MAPPED_BITS))

@@ -95,8 +95,10 @@ def _agent_url(provider: str, target: Target) -> str:
 
 
 def _check_webhook(target: Target) -> CheckedTarget:
-    if target.provider is not None or target.provider_config:
-        raise invalid("provider", "belongs to agents: a webhook has a url only")
+    agents = {"provider": target.provider, "provider_config": target.provider_config}
+    if any(agents.values()):
+        message = "belongs to agents: a webhook has a url only"
+        raise invalid_fields([(name, message) for name, value in agents.items() if value])
     if target.url is None:
         raise invalid("url", "is required: the https address that is asked where a call goes")
     fault = _web_url_fault(target.url)
@@ -151,15 +153,32 @@ def revised(old: Endpoint, changes: dict[str, Any], now: datetime) -> Endpoint:
 
 
 def _merged(old: Endpoint, pointed: dict[str, Any]) -> Target:
-    """What the request leaves out stays, but for what belongs to another type or provider than the new one."""
+    """What the request leaves out stays, but for what belongs to another type or provider than the new one.
+
+    A SIP URI that we built is built anew when its configuration changes; one that was given stays.
+    """
     new_type = pointed.get("type", old.type)
-    new_provider = pointed.get("provider", new_type if new_type in PROVIDERS else None)
-    same_kind = "type" not in pointed or new_type == old.type
-    same_provider = same_kind and new_provider in {None, old.provider}
-    rebuilt = "provider_config" in pointed and (old.provider in PROVIDERS or new_provider in PROVIDERS)
+    provider = pointed.get("provider", old.provider if new_type == old.type else None)
+    same_provider = _provider_of(new_type, provider) == old.provider
+    config = pointed.get("provider_config", old.provider_config if same_provider else {})
+    url_stays = same_provider and (config == old.provider_config or not _is_built(old))
     return Target(
         type=new_type,
-        url=pointed.get("url", old.url if same_provider and not rebuilt else None),
-        provider=new_provider if not same_provider else pointed.get("provider", old.provider),
-        provider_config=pointed.get("provider_config", old.provider_config if same_provider else {}),
+        url=pointed.get("url", old.url if url_stays else None),
+        provider=provider,
+        provider_config=config,
     )
+
+
+def _provider_of(type_: str, provider: str | None) -> str | None:
+    """The provider that a target of this type and provider has in its one true form."""
+    if type_ == EndpointType.WEBHOOK:
+        return None
+    return (provider or CUSTOM) if type_ == EndpointType.AGENT else type_
+
+
+def _is_built(endpoint: Endpoint) -> bool:
+    provider, config = endpoint.provider, endpoint.provider_config
+    if provider not in PROVIDERS or config_faults(provider, config):
+        return False
+    return endpoint.url == sip_uri(provider, config)

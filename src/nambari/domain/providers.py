@@ -127,7 +127,7 @@ PROVIDER_NAMES: tuple[str, ...] = (*PROVIDERS, "custom")
 
 
 def config_faults(provider: str, config: dict[str, object]) -> list[tuple[str, str]]:
-    """What is wrong with a `provider_config`: (field, sentence for a person), nothing when it is right.
+    """What is wrong with a `provider_config`: (field, what to say after its name), nothing when it is right.
 
     `provider` is a key of PROVIDERS, or `custom`, which takes no configuration: its URI is given.
     """
@@ -153,38 +153,45 @@ def sip_uri(provider: str, config: dict[str, object]) -> str:
 def _field_fault(field: ProviderField, value: object) -> str | None:
     """A null is a field that was not given."""
     if value is None:
-        return f"{field.name} is required. {field.meaning}." if field.required else None
+        return f"is required: {_clause(field.meaning)}" if field.required else None
     if not isinstance(value, str):
-        return f"{field.name} must be a string. {field.meaning}."
+        return f"must be a string: {_clause(field.meaning)}"
     if len(value) > field.max_length:
-        return f"{field.name} is too long: at most {field.max_length} characters. {field.meaning}."
+        return f"must be at most {field.max_length} characters long: {_clause(field.meaning)}"
     if re.fullmatch(field.pattern, value) is None:
-        return f"{field.name} is not in the form that is expected. {field.meaning}."
+        return f"is not in the form that is expected: {_clause(field.meaning)}"
     return None
+
+
+def _clause(meaning: str) -> str:
+    return meaning[0].lower() + meaning[1:]
 
 
 def _unknown_sentence(provider: str, known: list[str]) -> str:
     if not known:
-        return f"The provider {provider} takes no such field; give its SIP URI as url."
-    return f"The provider {provider} takes no such field. It takes: {', '.join(known)}."
+        return f"is not a field of the provider {provider}; give its SIP URI as url"
+    return f"is not a field of the provider {provider}, which takes {', '.join(known)}"
 
 
-def _names(form: str) -> frozenset[str]:
+def uri_fields(form: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in Formatter().parse(form) if name)
 
 
 def _uri_form(provider: Provider, config: dict[str, object]) -> str | None:
     given = {name for name, value in config.items() if value is not None}
-    in_uris = frozenset[str]().union(*map(_names, provider.uris))
-    return next((form for form in provider.uris if _names(form) == given & in_uris), None)
+    in_uris = frozenset[str]().union(*map(uri_fields, provider.uris))
+    return next((form for form in provider.uris if uri_fields(form) == given & in_uris), None)
 
 
 def _form_fault(provider: Provider) -> tuple[str, str]:
     """Each field is right and the set of them is not: too few, or two that exclude each other."""
     sets = [
-        " with ".join(field.name for field in provider.fields if field.name in _names(form)) for form in provider.uris
+        " with ".join(field.name for field in provider.fields if field.name in uri_fields(form))
+        for form in provider.uris
     ]
-    return provider.fields[0].name, f"The provider {provider.name} takes just one of these: {', or '.join(sets)}."
+    return provider.fields[
+        0
+    ].name, f"must fit the others: the provider {provider.name} takes just one of these: {', or '.join(sets)}"
 
 
 # RFC 3261 §19.1.1, grammar in §25.1. A password, headers (?subject=…) and a ? in the user are legal there; an
@@ -204,15 +211,15 @@ _PORT_MAX = 65535
 
 
 def sip_uri_fault(url: str) -> str | None:
-    """None for a SIP or SIPS URI that a call can be sent to; otherwise what is wrong and what is right."""
+    """None for a SIP or SIPS URI that a call can be sent to; otherwise what it must be: the field's name begins it."""
     fault = _character_fault(url)
     if fault is not None:
         return fault
     parts = _SIP_URI.fullmatch(url)
     if parts is None:
-        return f"A SIP URI begins with sip: or sips:, {_EXAMPLE}."
+        return f"must begin with sip: or sips:, {_EXAMPLE}"
     if "?" in parts["rest"] or "?" in (parts["user"] or ""):
-        return f"A SIP URI for an endpoint carries no headers: leave out the ? and what follows, {_EXAMPLE}."
+        return f"must carry no headers: leave out the ? and what follows, {_EXAMPLE}"
     return (
         _user_fault(parts["user"])
         or _host_fault(parts["host"])
@@ -223,11 +230,11 @@ def sip_uri_fault(url: str) -> str | None:
 
 def _character_fault(url: str) -> str | None:
     if len(url) > SIP_URI_MAX_LENGTH:
-        return f"The SIP URI is too long: at most {SIP_URI_MAX_LENGTH} characters."
+        return f"must be at most {SIP_URI_MAX_LENGTH} characters long"
     if any(not "!" <= character <= "~" for character in url):
-        return f"A SIP URI has only ASCII letters, digits and signs, no spaces or line breaks, {_EXAMPLE}."
+        return f"must have only ASCII letters, digits and signs, no spaces or line breaks, {_EXAMPLE}"
     if _CONTROL_ESCAPE.search(url):
-        return "A SIP URI must not hide a control character behind a % escape."
+        return "must not hide a control character behind a % escape"
     return None
 
 
@@ -235,16 +242,16 @@ def _user_fault(user: str | None) -> str | None:
     if user is None:
         return None
     if ":" in user:
-        return f"A SIP URI for an endpoint carries no password: leave out the : before the @, {_EXAMPLE}."
+        return f"must carry no password: leave out the : before the @, {_EXAMPLE}"
     if _USER.fullmatch(user) is None:
-        return f"The part before the @ must be a name or number, other characters escaped like %40, {_EXAMPLE}."
+        return f"must have a name or number before the @, other characters escaped like %40, {_EXAMPLE}"
     return None
 
 
 def _host_fault(host: str) -> str | None:
     if _is_ipv6(host) or _is_ipv4(host) or _is_name(host):
         return None
-    return f"The host must be a domain name, an IPv4 address or an IPv6 address in [ ], {_EXAMPLE}."
+    return f"must have a host that is a domain name, an IPv4 address or an IPv6 address in [ ], {_EXAMPLE}"
 
 
 def _is_ipv6(host: str) -> bool:
@@ -274,23 +281,23 @@ def _is_name(host: str) -> bool:
 def _port_fault(port: str | None) -> str | None:
     if port is None or (re.fullmatch(r"[1-9][0-9]{0,4}", port) and int(port) <= _PORT_MAX):
         return None
-    return f"The port must be a number from 1 to {_PORT_MAX}, {_EXAMPLE}."
+    return f"must have a port from 1 to {_PORT_MAX} or none, {_EXAMPLE}"
 
 
 def _parameters_fault(rest: str) -> str | None:
     """`rest` is all that follows the host and port: nothing, or parameters, each after a ;."""
     before, *texts = rest.split(";")
     if before:
-        return f"What follows the host must be parameters like ;transport=tcp, {_EXAMPLE}."
+        return f"must have nothing behind the host but parameters like ;transport=tcp, {_EXAMPLE}"
     names: set[str] = set()
     for text in texts:
         parameter = _PARAMETER.fullmatch(text)
         if parameter is None:
-            return f"What follows the host must be parameters like ;transport=tcp, {_EXAMPLE}."
+            return f"must have nothing behind the host but parameters like ;transport=tcp, {_EXAMPLE}"
         name = parameter["name"].lower()
         if name in names:
-            return f"The parameter {name} stands twice in the SIP URI; RFC 3261 allows it once."
+            return f"must have the parameter {name} once; it stands twice"
         if name == "transport" and (parameter["value"] or "").lower() not in _TRANSPORTS:
-            return "The transport must be udp, tcp, tls or ws, as in ;transport=tcp."
+            return "must have a transport that is udp, tcp, tls or ws, as in ;transport=tcp"
         names.add(name)
     return None

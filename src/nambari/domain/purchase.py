@@ -94,7 +94,8 @@ def _check_money(order: Order, facts: Facts, price: Price) -> Refusal | None:
     if shortfall > 0:
         return InsufficientBalance(
             f"You need {display(total, facts.currency)} of credits for this number and have "
-            f"{display(facts.available_cents, facts.currency)}. Add {display(shortfall, facts.currency)} and try again.",
+            f"{display(facts.available_cents, facts.currency)}."
+            f" Add {display(shortfall, facts.currency)} and try again.",
             required_cents=total,
             available_cents=facts.available_cents,
             shortfall_cents=shortfall,

@@ -166,6 +166,10 @@ CATALOGUE: tuple[type[Refusal], ...] = (
 )
 
 
+MOST_FAULTS_TOLD = 20
+"""A body of a hundred thousand unknown fields gets no answer of as many sentences."""
+
+
 def invalid(field: str, message: str) -> ValidationError:
     """The refusal of one field; `message` continues the sentence that the field's name begins."""
     return invalid_fields([(field, message)])
@@ -173,6 +177,7 @@ def invalid(field: str, message: str) -> ValidationError:
 
 def invalid_fields(faults: list[tuple[str, str]]) -> ValidationError:
     """The refusal of all the fields that break the schema, told at once."""
+    faults = faults[:MOST_FAULTS_TOLD]
     sentence = "; ".join(f"{field} {message}" for field, message in faults)
     return ValidationError(
         f"Check the request: {sentence}.",

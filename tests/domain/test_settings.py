@@ -1,0 +1,107 @@
+"""Which settings exist, and what does each take? Every one of them, and what is wrong is told by name."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nambari.settings import InvalidSetting, Settings, read, variable
+
+GIVEN: dict[str, tuple[str, Any]] = {
+    "database_url": ("postgres://nambari@db.example.com/nambari", "postgres://nambari@db.example.com/nambari"),
+    "data_dir": ("~/nambari", Path.home() / "nambari"),
+    "database_connections": ("25", 25),
+    "database_timeout_seconds": ("2.5", 2.5),
+    "currency": ("EUR", "EUR"),
+    "sip_domain": ("sip.example.com", "sip.example.com"),
+    "trusted_proxies": (" 192.0.2.1, 2001:db8::/32,", ("192.0.2.1", "2001:db8::/32")),
+    "key_cache_seconds": ("0", 0.0),
+    "idempotency_hours": ("48", 48),
+    "log_level": ("debug", "debug"),
+}
+
+
+def test_the_table_above_is_whole() -> None:
+    missing = {each.name for each in fields(Settings)} - GIVEN.keys()
+    assert not missing, "a new setting: give it a line here"
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_each_is_read(name: str) -> None:
+    text, value = GIVEN[name]
+    for spelt in (text, f"  {text}\n"):
+        settings = read({variable(name): spelt})
+        assert getattr(settings, name) == value
+        assert type(getattr(settings, name)) is type(value) or isinstance(value, Path)
+        others = [each.name for each in fields(Settings) if each.name != name]
+        assert all(getattr(settings, other) == getattr(Settings(), other) for other in others)
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_an_empty_one_is_the_default(name: str) -> None:
+    assert read({variable(name): ""}) == read({variable(name): "  "}) == read({}) == Settings()
+
+
+def test_the_defaults_hold_their_own_rules() -> None:
+    told = {
+        variable(each.name): str(getattr(Settings(), each.name))
+        for each in fields(Settings)
+        if each.name != "trusted_proxies"
+    }
+    assert read(told) == Settings()
+
+
+def test_each_has_its_sentence() -> None:
+    assert all(each.metadata["meaning"].endswith(".") for each in fields(Settings))
+
+
+@pytest.mark.parametrize("name", ["NAMBARI_DATABASE_UR", "NAMBARI_", "NAMBARI_database_url", "NAMBARI_PORT"])
+def test_a_variable_that_is_no_setting(name: str) -> None:
+    with pytest.raises(InvalidSetting, match=name):
+        read({name: "x"})
+
+
+def test_what_is_not_ours_is_left_alone() -> None:
+    assert read({"PATH": "/bin", "DATABASE_URL": "x", "XNAMBARI_PORT": "1", "nambari_port": "1"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("database_url", "mysql://db/nambari"),
+        ("database_url", "db.example.com"),
+        ("database_connections", "0"),
+        ("database_connections", "501"),
+        ("database_connections", "ten"),
+        ("database_connections", "2.5"),
+        ("database_timeout_seconds", "0"),
+        ("database_timeout_seconds", "-1"),
+        ("database_timeout_seconds", "601"),
+        ("database_timeout_seconds", "nan"),
+        ("database_timeout_seconds", "inf"),
+        ("database_timeout_seconds", "soon"),
+        ("currency", "usd"),
+        ("currency", "US"),
+        ("currency", "USDX"),
+        ("currency", "U5D"),
+        ("currency", "ÜÄÖ"),
+        ("trusted_proxies", "proxy.example.com"),
+        ("trusted_proxies", "192.0.2.1,192.0.2.0/33"),
+        ("key_cache_seconds", "-0.1"),
+        ("key_cache_seconds", "1"),
+        ("key_cache_seconds", "nan"),
+        ("idempotency_hours", "23"),
+        ("log_level", "loud"),
+        ("log_level", "INFO"),
+    ],
+)
+def test_what_each_does_not_take(name: str, text: str) -> None:
+    with pytest.raises(InvalidSetting, match=variable(name)):
+        read({variable(name): text})
+
+
+def test_the_password_of_the_database_is_in_no_error() -> None:
+    with pytest.raises(InvalidSetting) as refused:
+        read({"NAMBARI_DATABASE_URL": "mysql://nambari:swordfish@db/nambari"})
+    assert "swordfish" not in str(refused.value)
