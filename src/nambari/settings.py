@@ -94,13 +94,18 @@ def _check(settings: Settings) -> None:
             raise InvalidSetting(f"{variable(name)} must be {rule}, not {getattr(settings, name)!r}.")
 
     url = settings.database_url
-    need(not url or url.startswith(("postgresql://", "postgres://")), "database_url", "a postgresql:// URL")
+    if url and not url.startswith(("postgresql://", "postgres://")):
+        raise InvalidSetting(f"{variable('database_url')} must be a postgresql:// URL.")  # it may hold a password
     need(1 <= settings.database_connections <= 500, "database_connections", "between 1 and 500")
     need(0 < settings.database_timeout_seconds <= 600, "database_timeout_seconds", "above 0 and at most 600")
     need(0 <= settings.key_cache_seconds <= 0.9, "key_cache_seconds", "between 0 and 0.9")
     need(settings.idempotency_hours >= 24, "idempotency_hours", "at least 24")
     currency = settings.currency
-    need(len(currency) == 3 and currency.isalpha() and currency.isupper(), "currency", "three capital letters")
+    need(
+        len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper(),
+        "currency",
+        "three capital letters",
+    )
     need(
         settings.log_level in {"debug", "info", "warning", "error"},
         "log_level",

@@ -58,7 +58,7 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Services]
         connections=settings.database_connections,
         timeout_seconds=settings.database_timeout_seconds,
     )
-    database = Database(pool, settings.database_timeout_seconds)
+    database = Database(pool, dsn, settings.database_timeout_seconds)
     try:
         yield Services(settings, database)
     finally:

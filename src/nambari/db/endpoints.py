@@ -129,7 +129,8 @@ async def delete(
     """The ids of the phone numbers that calls were routed from and that are now detached; released ones go unsaid."""
     detached = await connection.fetch(
         """
-        UPDATE phone_numbers SET endpoint_id = NULL, updated_at = CASE status WHEN 'released' THEN updated_at ELSE $4 END
+        UPDATE phone_numbers
+        SET endpoint_id = NULL, updated_at = CASE status WHEN 'released' THEN updated_at ELSE $4 END
         WHERE organization_id = $1 AND environment = $2 AND endpoint_id = $3
         RETURNING id, status
         """,

@@ -3,6 +3,7 @@
 No statement lives here.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -10,10 +11,10 @@ from typing import Any, TypeAlias
 import asyncpg
 import msgspec
 
+from nambari.db.pool import Pool
+
 Connection: TypeAlias = Any
 """A connection of the driver, which comes without types of its own."""
-
-Pool: TypeAlias = Any
 
 
 class DatabaseUnavailable(RuntimeError):
@@ -33,8 +34,10 @@ _UNREACHABLE = (
     asyncpg.OperatorInterventionError,  # class 57: stopping, starting, cancelled by its time-out
     asyncpg.InsufficientResourcesError,  # class 53: disk full, too many connections
     asyncpg.TransactionRollbackError,  # class 40: a deadlock that the database broke
+    asyncpg.LockNotAvailableError,  # a lock that another kept for too long
     asyncpg.InterfaceError,  # the driver's own word for a connection that is gone
-    OSError,  # TimeoutError among them
+    ConnectionError,
+    TimeoutError,
 )
 
 
@@ -49,11 +52,17 @@ async def translated() -> AsyncIterator[None]:
         raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
 
 
-async def _no_reset(_connection: Any) -> None:
-    """Sessions carry no state here: no SET, no LISTEN, no temporary table on pooled connections.
+@asynccontextmanager
+async def _reaching() -> AsyncIterator[None]:
+    """As `translated`, while a connection is being made: whatever the system refuses then, the database is away.
 
-    The driver's own reset is a round trip after every statement, a third of the cost of a get.
+    Later an OSError may be the caller's own, as of a file that is being imported.
     """
+    async with translated():
+        try:
+            yield
+        except OSError as error:
+            raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 async def _prepare(connection: Any) -> None:
@@ -65,39 +74,77 @@ def _to_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+async def fetch_planned_for(connection: Connection, statement: str, *values: Any) -> list[Any]:
+    """The rows, by a plan made for these very values: for where one plan for all values is poor for most of them."""
+    prepared = await connection.prepare(statement)
+    rows: list[Any] = await prepared.fetch(*values)
+    return rows
+
+
 async def connect(dsn: str, *, connections: int, timeout_seconds: float) -> Pool:
-    """A pool of at most `connections`, opened as they are needed. Raises DatabaseUnavailable."""
-    async with translated():
-        return await asyncpg.create_pool(
+    """A pool of at most `connections`, one of them open: it shows that there is a database. Raises DatabaseUnavailable.
+
+    Sessions carry no state: no SET, no LISTEN, no temporary table on its connections, so that nothing has to be
+    reset between their users, which would be a round trip for each.
+    """
+
+    async def open_connection() -> Connection:
+        connection = await asyncpg.connect(
             dsn,
-            min_size=1,
-            max_size=connections,
             timeout=timeout_seconds,
             command_timeout=timeout_seconds,
-            init=_prepare,
-            reset=_no_reset,
             server_settings={"application_name": "nambari", "timezone": "UTC", "jit": "off"},
         )
+        await _prepare(connection)
+        return connection
+
+    pool = Pool(open_connection, connections, timeout_seconds)
+    async with _reaching():
+        pool.give(await pool.take())
+    return pool
 
 
 class Database:
     """The pool, with the wait for a connection bounded: a full pool queues, then says so."""
 
-    def __init__(self, pool: Pool, timeout_seconds: float) -> None:
+    def __init__(self, pool: Pool, dsn: str, timeout_seconds: float) -> None:
         self._pool = pool
+        self._dsn = dsn
         self._timeout_seconds = timeout_seconds
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """A connection on which each statement is a transaction of its own."""
-        async with translated(), self._pool.acquire(timeout=self._timeout_seconds) as connection:
-            yield connection
+        async with _reaching():
+            connection = await self._pool.take()
+        async with translated():
+            try:
+                yield connection
+            except (asyncio.CancelledError, TimeoutError):
+                await self._pool.abandon(connection)  # its statement may still be running
+                raise
+            except BaseException:
+                self._pool.give(connection)
+                raise
+            self._pool.give(connection)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
         """A connection in one transaction: committed at the end, rolled back if an exception passes."""
         async with self.reading() as connection, connection.transaction():
             yield connection
+
+    @asynccontextmanager
+    async def bulk(self) -> AsyncIterator[Connection]:
+        """A connection of its own, outside the pool, for work of minutes: imports and exports."""
+        async with _reaching():
+            connection = await asyncpg.connect(self._dsn, timeout=self._timeout_seconds)
+        async with translated():
+            try:
+                await _prepare(connection)
+                yield connection
+            finally:
+                await connection.close(timeout=self._timeout_seconds)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -1,9 +1,11 @@
 """SQL of stock: the numbers that are for sale, and their search."""
 
+import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from nambari.db.engine import Connection
+from nambari.db.engine import Connection, fetch_planned_for
 from nambari.db.paging import Page, total_told
 from nambari.db.phone_numbers import like
 from nambari.domain.access import Environment
@@ -27,56 +29,86 @@ class Search:
     max_monthly_cost_cents: int | None = None
 
 
-_JOIN = "FROM inventory AS i LEFT JOIN rates AS r ON r.country = i.country AND r.type = i.type"
-_PRICED = "coalesce(i.setup_cost_cents, r.setup_cost_cents) IS NOT NULL AND coalesce(i.monthly_cost_cents, r.monthly_cost_cents) IS NOT NULL"
-
-
 async def search(
     connection: Connection, environment: Environment, wanted: Search, *, limit: int, offset: int
 ) -> Page[StockItem]:
     """What is for sale and matches, in the order of the numbers. What has no price is not for sale."""
     where, values = _where(environment, wanted)
-    rows = await connection.fetch(
+    # A pattern may be rare or everywhere: each has its plan. The other filters lead into an index, whatever they ask.
+    fetch = partial(fetch_planned_for, connection) if wanted.contains else connection.fetch
+    # Walked in the index alone; only the numbers of the page are then looked up.
+    rows = await fetch(
         f"""
         SELECT i.id, i.number, i.country, i.type, i.area_code, i.locality, i.capabilities, i.status, i.available_since,
                coalesce(i.setup_cost_cents, r.setup_cost_cents) AS setup_cost_cents,
                coalesce(i.monthly_cost_cents, r.monthly_cost_cents) AS monthly_cost_cents
-        {_JOIN} WHERE {where} ORDER BY i.number LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}
+        FROM (SELECT i.number FROM inventory AS i WHERE {where} ORDER BY i.number
+              LIMIT {int(limit) + 1} OFFSET ${len(values) + 1}) AS page
+        JOIN inventory AS i ON i.environment = $1 AND i.number = page.number
+        LEFT JOIN rates AS r ON r.country = i.country AND r.type = i.type
+        ORDER BY i.number
         """,
         *values,
-        limit + 1,
         offset,
     )
     items = [stock_item(row) for row in rows[:limit]]
     total = total_told(len(rows), limit, offset)
     if total is not None:
         return Page(items, total, has_more=False)
-    counted: int = await connection.fetchval(
-        f"SELECT count(*) FROM (SELECT 1 {_JOIN} WHERE {where} LIMIT {COUNTED_AT_MOST + 1}) AS counted", *values
+    # Ordered, so that it walks the same index as the page: matches that are dense do not make it read the table.
+    (counted,) = await fetch(
+        f"""
+        SELECT count(*) FROM (
+            SELECT 1 FROM inventory AS i WHERE {where} ORDER BY i.number LIMIT {COUNTED_AT_MOST + 1}) AS counted
+        """,
+        *values,
     )
     return Page(
         items,
-        min(counted, COUNTED_AT_MOST),
+        min(counted[0], COUNTED_AT_MOST),
         has_more=len(rows) > limit,
-        total_is_exact=counted <= COUNTED_AT_MOST,
+        total_is_exact=counted[0] <= COUNTED_AT_MOST,
     )
+
+
+# The rate card has few rows: asked once for each search, and not joined to each number.
+_PRICED = """
+    (i.setup_cost_cents IS NOT NULL AND i.monthly_cost_cents IS NOT NULL
+     OR i.type = ANY (ARRAY(SELECT type FROM rates WHERE country = $2)))
+"""
+_WITHIN = """
+    (i.monthly_cost_cents <= {0} OR i.monthly_cost_cents IS NULL
+     AND i.type = ANY (ARRAY(SELECT type FROM rates WHERE country = $2 AND monthly_cost_cents <= {0})))
+    AND (EXISTS (SELECT 1 FROM rates WHERE country = $2 AND monthly_cost_cents <= {0})
+         OR EXISTS (SELECT 1 FROM inventory AS own WHERE own.status = 'available' AND own.environment = $1
+                    AND own.country = $2 AND own.monthly_cost_cents <= {0}))
+"""
+"""The second part holds or not for all numbers alike: below every price, none is looked at."""
+
+# Trigrams find a run of three digits. Without one they would name every number, which the planner does not foresee:
+# the empty string keeps it from them, and the country is walked, in its index.
+_TRIGRAM = re.compile(r"[0-9]{3}")
 
 
 def _where(environment: Environment, wanted: Search) -> tuple[str, list[Any]]:
     values: list[Any] = [environment, wanted.country]
     conditions = ["i.status = 'available'", "i.environment = $1", "i.country = $2", _PRICED]
     asked = {
-        "i.type = ": wanted.type,
-        "i.area_code = ": wanted.area_code,
-        "lower(i.locality) = ": wanted.locality.lower() if wanted.locality else None,
-        "i.number LIKE ": like(wanted.contains) if wanted.contains else None,
-        "coalesce(i.monthly_cost_cents, r.monthly_cost_cents) <= ": wanted.max_monthly_cost_cents,
+        "i.type = {0}": wanted.type,
+        "i.area_code = {0}": wanted.area_code,
+        "lower(i.locality) = {0}": wanted.locality.lower() if wanted.locality else None,
+        f"{_searched(wanted.contains)} LIKE {{0}}": like(wanted.contains) if wanted.contains else None,
+        _WITHIN: wanted.max_monthly_cost_cents,
     }
     for condition, value in asked.items():
         if value is not None:
             values.append(value)
-            conditions.append(f"{condition}${len(values)}")
+            conditions.append(condition.format(f"${len(values)}"))
     return " AND ".join(conditions), values
+
+
+def _searched(contains: str | None) -> str:
+    return "i.number" if contains and _TRIGRAM.search(contains) else "(i.number || '')"
 
 
 def stock_item(row: Any) -> StockItem:

@@ -53,12 +53,17 @@ async def keep(
     idempotency_key: str,
     kept: KeptAnswer,
     now: datetime,
-) -> None:
-    """Raises Conflict where another request of this key was answered meanwhile."""
-    await connection.execute(
+) -> bool:
+    """Whether it was this key's turn, which is taken if the transaction has not done so; if not, nothing is kept.
+
+    Raises Conflict where another request of this key was answered meanwhile.
+    """
+    row = await connection.fetchrow(
         """
-        INSERT INTO kept_answers (organization_id, environment, idempotency_key, fingerprint, refused, answer, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO kept_answers
+               (organization_id, environment, idempotency_key, fingerprint, refused, answer, created_at)
+        SELECT $1, $2, $3, $4, $5, $6, $7 WHERE pg_try_advisory_xact_lock($8)
+        RETURNING 1
         """,
         organization_id,
         environment,
@@ -67,7 +72,9 @@ async def keep(
         kept.refused,
         kept.answer,
         now,
+        lock_of(organization_id, environment, idempotency_key),
     )
+    return row is not None
 
 
 async def forget_of_all(connection: Connection, before: datetime, limit: int) -> int:

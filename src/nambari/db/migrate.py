@@ -5,6 +5,7 @@ So SQLAlchemy never enters the running service, which asks only which step the d
 
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 STEPS = Path(__file__).parent / "migrations" / "versions"
@@ -52,4 +53,9 @@ def _main() -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    try:
+        _main()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told and ends the process
+        traceback.print_exc()
+        # The driver's own words, in one line: the one that migrate() passes on.
+        sys.exit(" ".join(str(getattr(error, "orig", error)).split()))

@@ -30,7 +30,8 @@ async def insert(connection: Connection, organization_id: str, name: str, plan: 
 SUMMARY = """
     SELECT o.id, o.name, o.plan, o.created_at, k.status AS kyc_status, b.available_cents, b.held_cents,
            (SELECT count(*) FROM phone_numbers AS n
-            WHERE n.organization_id = o.id AND n.environment = k.environment AND n.status <> 'released') AS phone_numbers
+            WHERE n.organization_id = o.id AND n.environment = k.environment
+              AND n.status <> 'released') AS phone_numbers
     FROM organizations AS o
     JOIN kyc AS k ON k.organization_id = o.id AND k.environment = $1
     JOIN balances AS b ON b.organization_id = o.id AND b.environment = $1

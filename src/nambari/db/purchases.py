@@ -1,6 +1,6 @@
 """SQL of a purchase: its facts in one statement, and all that it writes in one other."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -16,7 +16,7 @@ from nambari.domain.purchase import Facts, Purchase
 
 class Outcome(Enum):
     BOUGHT = "bought"
-    LOST = "lost"  # somebody else has the number, or is just buying it
+    LOST = "lost"  # somebody else has the number or has it in hand, or its price is another by now
     BUSY = "busy"  # another request of the same idempotency key is running
 
 
@@ -75,21 +75,25 @@ async def facts(
 
 
 _NUMBER_VALUES = ", ".join(f"${8 + place}" for place in range(len(FIELDS)))
+_SETUP, _MONTHLY = (8 + FIELDS.index(name) for name in ("setup_cost_cents", "monthly_cost_cents"))
 _NEXT = 8 + len(FIELDS)
 
-# Each step is chained on the claim. SKIP LOCKED: whoever comes second to a number is told at once and does not
-# queue for it. The balance's row, which all purchases of an organization share, is touched last, so that it is
-# locked for the shortest time; below zero its constraint ends the whole statement, and nothing has happened.
+# Each step is chained on the claim, which takes only what the decision rested on: status, price, KYC. SKIP LOCKED:
+# whoever comes second to a number is told at once and does not queue for it. The balance's row, which all purchases
+# of an organization share, is touched last, so that it is locked for the shortest time; below zero its constraint
+# ends the whole statement, and nothing has happened.
 _BUY = f"""
     WITH turn AS MATERIALIZED (
         SELECT $6::bigint IS NULL OR pg_try_advisory_xact_lock($6) AS mine
     ), claimed AS (
         UPDATE inventory SET status = 'in_service'
         WHERE (SELECT mine FROM turn) AND id = (
-            SELECT id FROM inventory
-            WHERE id = $3 AND environment = $2 AND status = 'available' AND available_since = $4
+            SELECT i.id FROM inventory AS i LEFT JOIN rates ON rates.country = i.country AND rates.type = i.type
+            WHERE i.id = $3 AND i.environment = $2 AND i.status = 'available' AND i.available_since = $4
+              AND coalesce(i.setup_cost_cents, rates.setup_cost_cents) = ${_SETUP}
+              AND coalesce(i.monthly_cost_cents, rates.monthly_cost_cents) = ${_MONTHLY}
               AND EXISTS (SELECT 1 FROM kyc WHERE organization_id = $1 AND environment = $2 AND status = 'verified')
-            FOR UPDATE SKIP LOCKED)
+            FOR UPDATE OF i SKIP LOCKED)
         RETURNING id
     ), bought AS (
         INSERT INTO phone_numbers (organization_id, environment, inventory_id, {", ".join(FIELDS)})
@@ -101,7 +105,8 @@ _BUY = f"""
         SELECT ${_NEXT}, $1, $2, 'phone_number.purchased', bought.id, ${_NEXT + 1}, '[]', ${_NEXT + 2}, ${_NEXT + 3}, $7
         FROM bought
     ), kept AS (
-        INSERT INTO kept_answers (organization_id, environment, idempotency_key, fingerprint, refused, answer, created_at)
+        INSERT INTO kept_answers (organization_id, environment, idempotency_key, fingerprint, refused, answer,
+                                  created_at)
         SELECT $1, $2, ${_NEXT + 4}, ${_NEXT + 5}, false, ${_NEXT + 6}, $7
         FROM bought WHERE ${_NEXT + 4}::text IS NOT NULL
     ), paid AS (
@@ -122,19 +127,31 @@ _BUY = f"""
     SELECT (SELECT mine FROM turn) AS mine, EXISTS (SELECT 1 FROM bought) AS bought
 """
 
+QUEUE_MILLISECONDS = 2000
+_BUY_IN_TURN = _BUY.replace(
+    "AS mine\n", f"AS mine, set_config('lock_timeout', '{QUEUE_MILLISECONDS}', true)\n", 1
+).replace(" SKIP LOCKED", "")
+
 
 async def buy(
-    connection: Connection, organization_id: str, environment: Environment, purchase: Purchase, record: Record
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    purchase: Purchase,
+    record: Record,
+    *,
+    queue: bool,
 ) -> Outcome:
     """Everything that a purchase writes, in one statement that is one transaction.
 
-    Raises Conflict where a constraint has the last word: the balance would fall below zero, the endpoint is gone,
-    or the idempotency key was answered meanwhile.
+    `queue` waits for whoever has the number in hand, who may yet give it up; too long, and it raises
+    DatabaseUnavailable. Raises Conflict where a constraint has the last word: the balance would fall below zero, the
+    endpoint is gone, or the idempotency key was answered meanwhile.
     """
     number, item = purchase.number, purchase.item
     key = record.idempotency_key
     row = await connection.fetchrow(
-        _BUY,
+        _BUY_IN_TURN if queue else _BUY,
         organization_id,
         environment,
         item.id,
@@ -144,7 +161,7 @@ async def buy(
         number.created_at,
         *(getattr(number, field) for field in FIELDS),
         record.event_id,
-        asdict(number),
+        number,
         record.key_id,
         record.request_id,
         key,

@@ -7,6 +7,7 @@ down_revision = None
 
 ORGANIZATIONS = """
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE EXTENSION IF NOT EXISTS btree_gin;
 CREATE DOMAIN environment AS text CHECK (VALUE IN ('live', 'test'));
 
 CREATE TABLE organizations (
@@ -78,13 +79,16 @@ CREATE TABLE postings (
 );
 CREATE INDEX postings_statement ON postings (organization_id, environment, sequence DESC);
 -- One top-up per reference, whoever retries it.
-CREATE UNIQUE INDEX postings_reference ON postings (organization_id, environment, reference) WHERE reference IS NOT NULL;
+CREATE UNIQUE INDEX postings_reference ON postings (organization_id, environment, reference)
+    WHERE reference IS NOT NULL;
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
 END $$;
 CREATE TRIGGER postings_are_final BEFORE UPDATE OR DELETE ON postings FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER postings_are_kept BEFORE TRUNCATE ON postings FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- What each bucket holds by its postings alone: sums to zero, and equals the running balances.
 CREATE VIEW bucket_totals AS
@@ -123,12 +127,19 @@ CREATE TABLE inventory (
     created_at         timestamptz NOT NULL
 ) WITH (fillfactor = 90);
 CREATE UNIQUE INDEX inventory_number ON inventory (environment, number);
--- One for each way to search; they hold nothing but what is for sale. Contains-search has its trigrams.
-CREATE INDEX inventory_search ON inventory (environment, country, number) WHERE status = 'available';
-CREATE INDEX inventory_search_type ON inventory (environment, country, type, number) WHERE status = 'available';
-CREATE INDEX inventory_search_area ON inventory (environment, country, area_code, number) WHERE status = 'available';
-CREATE INDEX inventory_search_locality ON inventory (environment, country, lower(locality), number) WHERE status = 'available';
-CREATE INDEX inventory_search_digits ON inventory USING gin (number gin_trgm_ops) WHERE status = 'available';
+-- One for each way to search; they hold nothing but what is for sale, and all that decides whether and where a number
+-- is shown, so that a search walks and counts in the index alone. Contains-search has its trigrams, by country.
+CREATE INDEX inventory_search ON inventory (environment, country, number)
+    INCLUDE (type, setup_cost_cents, monthly_cost_cents) WHERE status = 'available';
+CREATE INDEX inventory_search_type ON inventory (environment, country, type, number)
+    INCLUDE (setup_cost_cents, monthly_cost_cents) WHERE status = 'available';
+CREATE INDEX inventory_search_area ON inventory (environment, country, area_code, number)
+    INCLUDE (type, setup_cost_cents, monthly_cost_cents) WHERE status = 'available';
+CREATE INDEX inventory_search_locality ON inventory (environment, country, lower(locality), number)
+    INCLUDE (locality, type, setup_cost_cents, monthly_cost_cents) WHERE status = 'available';
+CREATE INDEX inventory_search_own_price ON inventory (environment, country, monthly_cost_cents)
+    WHERE status = 'available' AND monthly_cost_cents IS NOT NULL;
+CREATE INDEX inventory_search_digits ON inventory USING gin (country, number gin_trgm_ops) WHERE status = 'available';
 """
 
 NUMBERS = """
@@ -183,7 +194,9 @@ CREATE TABLE phone_numbers (
 -- At most one holder of a number: the rule that nothing may break.
 CREATE UNIQUE INDEX phone_numbers_one_holder ON phone_numbers (environment, number) WHERE status <> 'released';
 CREATE UNIQUE INDEX phone_numbers_one_tenure ON phone_numbers (inventory_id) WHERE status <> 'released';
-CREATE INDEX phone_numbers_newest ON phone_numbers (organization_id, environment, created_at DESC, id DESC);
+-- With the status, so that the numbers of an organization are counted in the index alone.
+CREATE INDEX phone_numbers_newest ON phone_numbers (organization_id, environment, created_at DESC, id DESC)
+    INCLUDE (status);
 CREATE INDEX phone_numbers_of_endpoint ON phone_numbers (endpoint_id) WHERE endpoint_id IS NOT NULL;
 """
 
