@@ -4,13 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar, Router
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.enums import ScopeType
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from nambari import __version__
-from nambari.api import credits, endpoints, kyc, phone_numbers, root
+from nambari.api import credits, docs, endpoints, kyc, phone_numbers, root
 from nambari.api.auth import KeyCache, authorize
 from nambari.api.errors import HANDLERS
 from nambari.api.reading import StrictRequest
@@ -18,6 +16,8 @@ from nambari.settings import Settings
 from nambari.wiring import new_id, open_services
 
 MOST_BODY_BYTES = 1_000_000
+_TELLING_METHODS = {204, 405}
+"""The statuses that come with an Allow header."""
 
 
 def create_app(settings: Settings, dsn: str) -> ASGIApp:
@@ -43,39 +43,23 @@ def application(settings: Settings, dsn: str) -> Litestar:
                 guards=[authorize],
             ),
             *root.HANDLERS,
+            *docs.HANDLERS,
         ],
         lifespan=[lifespan],
         request_class=StrictRequest,
         request_max_body_size=MOST_BODY_BYTES,
         exception_handlers=HANDLERS,
-        openapi_config=_openapi(settings),
+        openapi_config=None,  # document.py describes the operations, from the shapes that read them
         logging_config=None,
         debug=False,
     )
 
 
-def _openapi(settings: Settings) -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="Nambari",
-        version=__version__,
-        description="Phone numbers for AI voice agents: search, buy, configure, release."
-        f" Money is integer cents of {settings.currency}.",
-        path="/schema",
-        render_plugins=[],
-        use_handler_docstrings=True,
-        security=[{"apiKey": []}, {"bearer": []}],
-        components=Components(
-            security_schemes={
-                "apiKey": SecurityScheme(type="apiKey", name="x-api-key", security_scheme_in="header"),
-                "bearer": SecurityScheme(type="http", scheme="bearer"),
-            }
-        ),
-        tags=[Tag(name=name) for name in ("Phone numbers", "Endpoints", "Credits", "KYC", "Service")],
-    )
-
-
 def with_request_id(app: ASGIApp) -> ASGIApp:
-    """Give each request an id before anything looks at it, and each answer its X-Request-Id."""
+    """Give each request an id before anything looks at it, and each answer its X-Request-Id.
+
+    HEAD is answered as GET is, without the body: wherever there is a GET.
+    """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -85,11 +69,31 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
         scope.setdefault("state", {})["request_id"] = request_id
         header = (b"x-request-id", request_id.encode())
 
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), header]
+                headers = [*message.get("headers", ()), header]
+                message["headers"] = _with_methods(headers, inner) if message["status"] in _TELLING_METHODS else headers
+            elif inner is not scope:
+                message["body"] = b""  # type: ignore[typeddict-unknown-key]
             await send(message)
 
-        await app(scope, receive, send_with_id)
+        await app(inner, receive, send_with_id)
 
     return wrapped
+
+
+def _with_methods(headers: list[tuple[bytes, bytes]], scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The framework's Allow put right: its OPTIONS answer forgets some methods, and it does not know of HEAD."""
+    return [(name, _allowed(value, scope) if name == b"allow" else value) for name, value in headers]
+
+
+def _allowed(told: bytes, scope: Scope) -> bytes:
+    path = scope.get("path_template")
+    routes = [route for route in scope["litestar_app"].routes if route.path_format == path]
+    known = {method for route in routes if isinstance(route, HTTPRoute) for method in route.route_handler_map}
+    methods = {each.strip() for each in told.decode().split(",")} | known
+    if "GET" in methods:
+        methods.add("HEAD")
+    return ", ".join(sorted(methods)).encode()

@@ -10,7 +10,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from nambari.api.reading import check_query
+from nambari.api.reading import refuse_query
 from nambari.domain.access import (
     Caller,
     Key,
@@ -53,6 +53,8 @@ class KeyCache:
 
 async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
     """Sets `scope["auth"]` to the Caller. Raises the refusals of authentication, scope and query, in this order."""
+    if connection.scope.get("method") == "OPTIONS":  # the framework's own answer: which methods there are
+        return
     state = connection.app.state
     secret = _secret(connection)
     key = await state.key_cache.find(state.services, secret) if has_key_form(secret) else None
@@ -66,13 +68,14 @@ async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
     if key is None or key.organization_id is None:
         raise InvalidApiKey("This is an operator's key: it belongs to no organization, and serves SIP proxies only.")
     connection.scope["auth"] = Caller(key.id, key.organization_id, key.environment)
-    check_query(connection, handler)
+    if connection.scope["query_string"] and handler.opt["query"] is None:
+        refuse_query(connection.scope["query_string"])
 
 
 def _secret(connection: Connection) -> str:
-    header = connection.headers.get("x-api-key")
+    header = (connection.headers.get("x-api-key") or "").strip()
     if header:
-        return header.strip()
+        return header
     scheme, _, credentials = (connection.headers.get("authorization") or "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
@@ -84,7 +87,9 @@ def client_address(connection: Connection, trusted_proxies: tuple[str, ...]) -> 
     address = connection.client.host if connection.client else None
     if not trusted_proxies:
         return address
-    hops = [hop.strip() for hop in (connection.headers.get("x-forwarded-for") or "").split(",") if hop.strip()]
+    # All lines of the header, for a proxy may add its own below what a stranger sent.
+    lines = ",".join(connection.headers.getall("x-forwarded-for", []))
+    hops = [hop.strip() for hop in lines.split(",") if hop.strip()]
     while hops and address_allowed(address, trusted_proxies):
         address = hops.pop()
     return address if _is_address(address) else None

@@ -2,10 +2,10 @@
 
 from litestar import Router, get
 
-from nambari.api.errors import documented
 from nambari.api.phone_numbers import unknown_cursor
-from nambari.api.reading import StrictRequest
-from nambari.api.requests import Limit, Offset, StartingAfter, caller, services
+from nambari.api.queries import Listing
+from nambari.api.reading import StrictRequest, read_query
+from nambari.api.requests import caller, services
 from nambari.api.shapes import Credits, Transaction, TransactionPage
 from nambari.db import credits
 from nambari.db.paging import UnknownCursor
@@ -17,8 +17,8 @@ from nambari.domain.access import Scope
     operation_id="getCredits",
     summary="Get the balance",
     scope=Scope.BILLING_READ,
-    query=(),
-    responses=documented(),
+    query=None,
+    refusals=(),
 )
 async def get_credits(request: StrictRequest) -> Credits:
     who, given = caller(request), services(request)
@@ -33,13 +33,12 @@ async def get_credits(request: StrictRequest) -> Credits:
     operation_id="listTransactions",
     summary="List the statement",
     scope=Scope.BILLING_READ,
-    query=("limit", "offset", "starting_after"),
-    responses=documented(),
+    query=Listing,
+    refusals=(),
 )
-async def list_transactions(
-    request: StrictRequest, limit: Limit = 50, offset: Offset = 0, starting_after: StartingAfter = None
-) -> TransactionPage:
+async def list_transactions(request: StrictRequest) -> TransactionPage:
     """Newest first."""
+    asked = read_query(request.scope["query_string"], Listing)
     who, given = caller(request), services(request)
     try:
         async with given.database.reading() as connection:
@@ -47,9 +46,9 @@ async def list_transactions(
                 connection,
                 who.organization_id,
                 who.environment,
-                limit=limit,
-                offset=offset,
-                starting_after=starting_after,
+                limit=asked.limit,
+                offset=asked.offset,
+                starting_after=asked.starting_after,
             )
     except UnknownCursor:
         raise unknown_cursor() from None
@@ -57,8 +56,8 @@ async def list_transactions(
         transactions=[Transaction(**line) for line in page.items],  # type: ignore[arg-type]
         currency=given.settings.currency,
         total=page.total,
-        limit=limit,
-        offset=offset,
+        limit=asked.limit,
+        offset=asked.offset,
         has_more=page.has_more,
     )
 

@@ -7,14 +7,11 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from nambari.api import shapes
-from nambari.api.errors import documented
+from nambari.api.errors import OF_BODIES
 from nambari.api.phone_numbers import unknown_cursor
-from nambari.api.reading import StrictRequest
+from nambari.api.queries import Listing
+from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import (
-    Key,
-    Limit,
-    Offset,
-    StartingAfter,
     attempt,
     caller,
     is_id_form,
@@ -38,13 +35,12 @@ from nambari.operations.endpoints import delete as remove
     operation_id="listEndpoints",
     summary="List endpoints",
     scope=Scope.ENDPOINTS_READ,
-    query=("limit", "offset", "starting_after"),
-    responses=documented(),
+    query=Listing,
+    refusals=(),
 )
-async def list_endpoints(
-    request: StrictRequest, limit: Limit = 50, offset: Offset = 0, starting_after: StartingAfter = None
-) -> EndpointPage:
+async def list_endpoints(request: StrictRequest) -> EndpointPage:
     """Newest first."""
+    asked = read_query(request.scope["query_string"], Listing)
     who = caller(request)
     try:
         async with services(request).database.reading() as connection:
@@ -52,17 +48,17 @@ async def list_endpoints(
                 connection,
                 who.organization_id,
                 who.environment,
-                limit=limit,
-                offset=offset,
-                starting_after=starting_after,
+                limit=asked.limit,
+                offset=asked.offset,
+                starting_after=asked.starting_after,
             )
     except UnknownCursor:
         raise unknown_cursor() from None
     return EndpointPage(
         endpoints=[shapes.endpoint(each) for each in page.items],
         total=page.total,
-        limit=limit,
-        offset=offset,
+        limit=asked.limit,
+        offset=asked.offset,
         has_more=page.has_more,
     )
 
@@ -72,8 +68,8 @@ async def list_endpoints(
     operation_id="getEndpoint",
     summary="Get an endpoint",
     scope=Scope.ENDPOINTS_READ,
-    query=(),
-    responses=documented(refusals.EndpointNotFound),
+    query=None,
+    refusals=(refusals.EndpointNotFound,),
 )
 async def get_endpoint(request: StrictRequest, endpoint_id: FromPath[str]) -> Endpoint:
     """Its secret, if it has one, is not told again."""
@@ -91,17 +87,10 @@ async def get_endpoint(request: StrictRequest, endpoint_id: FromPath[str]) -> En
     operation_id="createEndpoint",
     summary="Create an endpoint",
     scope=Scope.ENDPOINTS_WRITE,
-    query=(),
-    responses=documented(
-        refusals.InvalidJson,
-        refusals.IdempotencyConflict,
-        refusals.PayloadTooLarge,
-        refusals.UnsupportedMediaType,
-    ),
+    query=None,
+    refusals=(*OF_BODIES, refusals.IdempotencyConflict),
 )
-async def create_endpoint(
-    request: StrictRequest, data: JSONBody[NewEndpoint], idempotency_key: Key = None
-) -> Response[Endpoint]:
+async def create_endpoint(request: StrictRequest, data: JSONBody[NewEndpoint]) -> Response[Endpoint]:
     """A webhook's `secret` is in this answer only: it verifies what we send."""
     given = services(request)
     target = check_target(
@@ -119,7 +108,7 @@ async def create_endpoint(
         created_at=now,
         updated_at=now,
     )
-    done = await create(given, attempt(request, idempotency_key, data), endpoint, now)
+    done = await create(given, attempt(request, data), endpoint, now)
     return Response(shapes.endpoint(done.result.endpoint, done.result.secret), headers=replay_headers(done))
 
 
@@ -128,17 +117,11 @@ async def create_endpoint(
     operation_id="updateEndpoint",
     summary="Update an endpoint",
     scope=Scope.ENDPOINTS_WRITE,
-    query=(),
-    responses=documented(
-        refusals.InvalidJson,
-        refusals.EndpointNotFound,
-        refusals.IdempotencyConflict,
-        refusals.PayloadTooLarge,
-        refusals.UnsupportedMediaType,
-    ),
+    query=None,
+    refusals=(*OF_BODIES, refusals.EndpointNotFound, refusals.IdempotencyConflict),
 )
 async def update_endpoint(
-    request: StrictRequest, endpoint_id: FromPath[str], data: JSONBody[EndpointChanges], idempotency_key: Key = None
+    request: StrictRequest, endpoint_id: FromPath[str], data: JSONBody[EndpointChanges]
 ) -> Response[Endpoint]:
     """Takes effect with the next call. One that becomes a webhook shows its new `secret`."""
     _require_id_form(endpoint_id)
@@ -148,7 +131,7 @@ async def update_endpoint(
     if "status" in changes:
         changes["status"] = EndpointStatus(changes["status"])
     given = services(request)
-    done = await update(given, attempt(request, idempotency_key, data), endpoint_id, changes, given.clock())
+    done = await update(given, attempt(request, data), endpoint_id, changes, given.clock())
     return Response(shapes.endpoint(done.result.endpoint, done.result.secret), headers=replay_headers(done))
 
 
@@ -158,16 +141,14 @@ async def update_endpoint(
     summary="Delete an endpoint",
     status_code=200,
     scope=Scope.ENDPOINTS_WRITE,
-    query=(),
-    responses=documented(refusals.EndpointNotFound, refusals.IdempotencyConflict),
+    query=None,
+    refusals=(refusals.EndpointNotFound, refusals.IdempotencyConflict),
 )
-async def delete_endpoint(
-    request: StrictRequest, endpoint_id: FromPath[str], idempotency_key: Key = None
-) -> Response[DeletedEndpoint]:
+async def delete_endpoint(request: StrictRequest, endpoint_id: FromPath[str]) -> Response[DeletedEndpoint]:
     """Its phone numbers stay yours, attached to nothing."""
     _require_id_form(endpoint_id)
     given = services(request)
-    done = await remove(given, attempt(request, idempotency_key), endpoint_id, given.clock())
+    done = await remove(given, attempt(request), endpoint_id, given.clock())
     return Response(DeletedEndpoint(id=done.result.id, deleted=True), headers=replay_headers(done))
 
 

@@ -12,10 +12,9 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
-from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET
 
-from nambari.api.reading import parameter_refusal
+from nambari.api.reading import missing_body
 from nambari.api.shapes import ErrorBody
 from nambari.db.engine import DatabaseUnavailable
 from nambari.domain import refusals
@@ -53,25 +52,24 @@ RETRY_AFTER_SECONDS = 1
 _log = structlog.get_logger("nambari.api")
 
 
-def documented(*reasons: type[Refusal]) -> dict[int, ResponseSpec]:
-    """The refusals of an operation, by status, for the OpenAPI document."""
-    everywhere: tuple[type[Refusal], ...] = (
-        refusals.ValidationError,
-        refusals.MissingApiKey,
-        refusals.InvalidApiKey,
-        refusals.ApiKeyExpired,
-        refusals.InsufficientScope,
-        refusals.IpNotAllowed,
-        refusals.InternalError,
-        refusals.ServiceUnavailable,
-    )
-    by_status: dict[int, list[str]] = {}
-    for reason in (*everywhere, *reasons):
-        by_status.setdefault(STATUS[reason], []).append(f"`{reason.code}`: {reason.meaning}")
-    return {
-        status: ResponseSpec(ErrorBody, description="\n\n".join(lines), generate_examples=False)
-        for status, lines in sorted(by_status.items())
-    }
+EVERYWHERE: tuple[type[Refusal], ...] = (
+    refusals.ValidationError,
+    refusals.MissingApiKey,
+    refusals.InvalidApiKey,
+    refusals.ApiKeyExpired,
+    refusals.InsufficientScope,
+    refusals.IpNotAllowed,
+    refusals.InternalError,
+    refusals.ServiceUnavailable,
+)
+"""What every operation that asks for a key may answer."""
+
+OF_BODIES: tuple[type[Refusal], ...] = (
+    refusals.InvalidJson,
+    refusals.PayloadTooLarge,
+    refusals.UnsupportedMediaType,
+)
+"""What every operation that takes a body may answer besides."""
 
 
 def answer(request: Request[Any, Any, Any], refusal: Refusal, headers: dict[str, str] | None = None) -> Response[bytes]:
@@ -109,9 +107,9 @@ def on_database_unavailable(request: Request[Any, Any, Any], error: DatabaseUnav
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """What the framework itself refuses: paths, methods, parameters, sizes."""
     if isinstance(error, ValidationException):
-        return answer(request, parameter_refusal(error, request.route_handler))
+        return answer(request, missing_body())  # all else is read by our own shapes
     if isinstance(error, MethodNotAllowedException):
-        sentence = f"{request.method} is not possible here."
+        sentence = f"{request.method} is not possible here; the Allow header lists the methods that are."
         return answer(request, refusals.MethodNotAllowed(sentence), dict(error.headers or {}))
     if isinstance(error, NotFoundException):
         return answer(

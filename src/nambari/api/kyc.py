@@ -4,9 +4,9 @@ from litestar import Response, Router, get, post
 from litestar.params import JSONBody
 
 from nambari.api import shapes
-from nambari.api.errors import documented
+from nambari.api.errors import OF_BODIES
 from nambari.api.reading import StrictRequest
-from nambari.api.requests import Key, attempt, caller, replay_headers, services
+from nambari.api.requests import attempt, caller, replay_headers, services
 from nambari.api.shapes import Kyc, KycSubmission
 from nambari.db import kyc
 from nambari.domain import refusals
@@ -20,8 +20,8 @@ from nambari.operations.kyc import submit
     operation_id="getKyc",
     summary="Get the KYC status",
     scope=Scope.KYC_READ,
-    query=(),
-    responses=documented(),
+    query=None,
+    refusals=(),
 )
 async def get_kyc(request: StrictRequest) -> Kyc:
     who = caller(request)
@@ -36,22 +36,14 @@ async def get_kyc(request: StrictRequest) -> Kyc:
     operation_id="submitKyc",
     summary="Submit KYC",
     scope=Scope.KYC_WRITE,
-    query=(),
-    responses=documented(
-        refusals.InvalidJson,
-        refusals.InvalidState,
-        refusals.IdempotencyConflict,
-        refusals.PayloadTooLarge,
-        refusals.UnsupportedMediaType,
-    ),
+    query=None,
+    refusals=(*OF_BODIES, refusals.InvalidState, refusals.IdempotencyConflict),
 )
-async def submit_kyc(
-    request: StrictRequest, data: JSONBody[KycSubmission], idempotency_key: Key = None
-) -> Response[Kyc]:
+async def submit_kyc(request: StrictRequest, data: JSONBody[KycSubmission]) -> Response[Kyc]:
     """The case is pending until an operator decides. A declined one may be submitted again."""
     given = services(request)
     applicant = Applicant(data.legal_name.strip(), data.country.value, data.kind)
-    done = await submit(given, attempt(request, idempotency_key, data), applicant, given.clock())
+    done = await submit(given, attempt(request, data), applicant, given.clock())
     return Response(shapes.kyc_case(done.result), headers=replay_headers(done))
 
 

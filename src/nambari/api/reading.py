@@ -1,16 +1,14 @@
 """What does the request say? Bodies and query parameters against their shapes, every fault named at once.
 
-Strict for bodies ("5" is no number), lax for query parameters, which are all text.
+Strict in both: "5" is no number in a body, and "5.0" is no whole number in a query.
 """
 
 import re
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
+from urllib.parse import parse_qsl
 
 import msgspec
-from litestar.connection import ASGIConnection, Request
-from litestar.exceptions import ValidationException
-from litestar.handlers import BaseRouteHandler
-from litestar.typing import FieldDefinition
+from litestar.connection import Request
 from msgspec import NODEFAULT, Struct
 
 from nambari.api.shapes import OTHER_SPELLINGS
@@ -23,13 +21,20 @@ from nambari.domain.refusals import (
 )
 
 Fault = tuple[str, str]
+Shape = TypeVar("Shape", bound=Struct)
 
 MOST_CHOICES_TOLD = 20
+LONGEST_NAME_TOLD = 100
+MOST_PARAMETERS = 100
+DEEPEST_NESTING = 32
+"""Lists and objects within each other: what is kept must also be readable from deeper in the program."""
 
+_NO_NUL = "must have no NUL character"
+_WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})")
 _NAMES = {
     "str": "a string",
     "int": "a whole number",
-    "float": "a number",
+    "float": "a decimal number",
     "bool": "true or false",
     "null": "null",
     "object": "an object",
@@ -50,29 +55,127 @@ class StrictRequest(Request[Any, Any, Any]):
         return read_body(await self.body(), field.annotation)
 
 
+def missing_body() -> ValidationError:
+    return invalid("body", "is required: send a JSON object")
+
+
 def read_body(raw: bytes, shape: type[Struct]) -> Struct:
     """Raises InvalidJson, or ValidationError with every field that is at fault."""
+    given = _json_object(raw)
+    faults: list[Fault] = []
+    values = _right_spellings(given, shape, faults)
+    if b"\\u0000" in raw:
+        faults += [(name, _NO_NUL) for name in shape.__struct_fields__ if _has_nul(values.get(name))]
+    return _read_fields(values, shape, faults, "field of this request")
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
     try:
         given = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InvalidJson(f"The body is not JSON: {error}.") from None
+    except UnicodeDecodeError:
+        raise InvalidJson("The body is not JSON: it is not UTF-8.") from None
+    except RecursionError:
+        raise _too_deep() from None
+    except msgspec.DecodeError as error:
+        raise InvalidJson(f"The body is not JSON: {_json_fault(str(error))}.") from None
     if not isinstance(given, dict):
         raise invalid("body", "must be a JSON object")
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST_NESTING and _depth_exceeds(given, DEEPEST_NESTING):
+        raise _too_deep()
+    return given
+
+
+def _too_deep() -> ValidationError:
+    return invalid("body", f"must not be nested more than {DEEPEST_NESTING} levels deep")
+
+
+def _json_fault(text: str) -> str:
+    if text == "Input data was truncated":
+        return r"it ends too early, or a \u escape in it is not complete"
+    return text.removeprefix("JSON is malformed: ").partition(" - at ")[0].replace("`", "").lower()
+
+
+def read_query(query_string: bytes, shape: type[Shape]) -> Shape:
+    """Raises ValidationError with every parameter that is unknown, given twice or of the wrong form."""
+    return query_of(query_values(query_string), shape)
+
+
+def query_values(query_string: bytes) -> dict[str, str]:
+    """The parameters as they are given, each once."""
+    if not query_string:
+        return {}
+    try:
+        pairs = parse_qsl(
+            query_string.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
+        )
+    except UnicodeDecodeError:
+        raise invalid("query", "must be UTF-8, percent-encoded") from None
+    except ValueError:
+        raise invalid("query", f"must have at most {MOST_PARAMETERS} parameters") from None
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = [name for name in values if names.count(name) > 1]
+        raise invalid_fields([(_told(name), "is given twice") for name in twice])
+    return values
+
+
+def query_of(values: dict[str, str], shape: type[Shape]) -> Shape:
+    read: dict[str, Any] = dict(values)
     faults: list[Fault] = []
-    if b"\\u0000" in raw:
-        faults += [(name, "must have no NUL character") for name, value in given.items() if _has_nul(name, value)]
-    values = _right_spellings(given, shape, faults)
+    whole_numbers = _whole_numbers(shape)
+    for name in shape.__struct_fields__:
+        value = values.get(name)
+        if value is None:
+            continue
+        if "\0" in value:
+            faults.append((name, _NO_NUL))
+        elif name in whole_numbers and _WHOLE_NUMBER.fullmatch(value):
+            read[name] = int(value)
+        elif name in whole_numbers:
+            faults.append((name, "must be a whole number"))
+    return _read_fields(read, shape, faults, "parameter of this operation")
+
+
+def refuse_query(query_string: bytes) -> None:
+    """For operations that take no parameters."""
+    values = query_values(query_string)
+    if values:
+        raise invalid_fields([(_told(name), "is not known: this operation takes no parameters") for name in values])
+
+
+def _whole_numbers(shape: type[Struct]) -> frozenset[str]:
+    found = _WHOLE_NUMBERS.get(shape)
+    if found is None:
+        found = frozenset(each.name for each in msgspec.structs.fields(shape) if int in _inner(each.type))
+        _WHOLE_NUMBERS[shape] = found
+    return found
+
+
+_WHOLE_NUMBERS: dict[type[Struct], frozenset[str]] = {}
+
+
+def _read_fields(values: dict[str, Any], shape: type[Shape], faults: list[Fault], what: str) -> Shape:
+    """`faults` are those that are known already: their fields are not looked at again."""
+    known_wrong = {name for name, _ in faults}
     fields: dict[str, Any] = {}
     for field in msgspec.structs.fields(shape):
         if field.name in values:
-            _convert(field.name, values.pop(field.name), field.type, fields, faults)
+            value = values.pop(field.name)
+            if field.name not in known_wrong:
+                _convert(field.name, value, field.type, fields, faults)
         elif field.default is NODEFAULT and field.default_factory is NODEFAULT:
             faults.append((field.name, "is required"))
     known = ", ".join(shape.__struct_fields__)
-    faults += [(name[:100], f"is not a field of this request, which takes {known}") for name in values]
+    faults += [(_told(name), f"is not a {what}, which takes {known}") for name in values]
     if faults:
         raise invalid_fields(faults)
     return shape(**fields)
+
+
+def _told(name: str) -> str:
+    """The name of an unknown field, as we repeat it."""
+    return name[:LONGEST_NAME_TOLD] or '""'
 
 
 def _right_spellings(given: dict[str, Any], shape: type[Struct], faults: list[Fault]) -> dict[str, Any]:
@@ -92,15 +195,29 @@ def _convert(name: str, value: Any, wanted: Any, fields: dict[str, Any], faults:
         faults.append((name, sentence(str(error), wanted)))
 
 
-def _has_nul(*values: Any) -> bool:
-    return any(
-        "\0" in value
-        if isinstance(value, str)
-        else _has_nul(*value, *value.values())
-        if isinstance(value, dict)
-        else isinstance(value, list) and _has_nul(*value)
-        for value in values
-    )
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _has_nul(value: Any) -> bool:
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, str) and "\0" in each:
+            return True
+        todo += _parts(each)
+    return False
+
+
+def _depth_exceeds(value: Any, levels: int) -> bool:
+    layer = [value]
+    for _ in range(levels):
+        layer = [part for each in layer for part in _parts(each) if isinstance(part, dict | list)]
+        if not layer:
+            return False
+    return True
 
 
 def sentence(fault: str, wanted: Any) -> str:
@@ -108,13 +225,15 @@ def sentence(fault: str, wanted: Any) -> str:
     text, _, place = fault.partition(" - at ")
     item = f"item {int(place.strip('`$[]')) + 1} " if re.fullmatch(r"`\$\[\d+\]`", place) else ""
     if "Invalid enum value" in text or "Invalid literal" in text:
-        return f"{item}must be one of {_choices(wanted)}"
+        return f"{item}must be {_choices(wanted)}"
     if "matching regex" in text:
         return item + (_said(wanted) or "has a form that is not allowed")
     if match := re.match(r"Expected `([^`]*)`, got `([^`]*)`", text):
         expected = " or ".join(_NAMES.get(part.strip(), part.strip()) for part in match[1].split("|"))
         return f"{item}must be {expected}, not {_NAMES.get(match[2], match[2])}"
     if match := re.match(r"Expected `(\w+)`(?: of length)? ([<>]=) (-?[\d.]+)", text):
+        if match.groups() == ("str", ">=", "1"):
+            return f"{item}must not be empty"
         bound = "at most" if match[2] == "<=" else "at least"
         unit = {"str": " characters long", "array": " items long"}.get(match[1], "")
         return f"{item}must be {bound} {match[3]}{unit}"
@@ -148,51 +267,5 @@ def _choices(wanted: Any) -> str:
         elif isinstance(part, type) and hasattr(part, "__members__"):
             choices += [str(member.value) for member in part]  # type: ignore[attr-defined]
     if len(choices) > MOST_CHOICES_TOLD:
-        return f"{', '.join(choices[:3])} … (the OpenAPI document lists all {len(choices)})"
-    return ", ".join(choices)
-
-
-def check_query(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse what the operation does not know, and what is given twice: neither is ignored in silence."""
-    if not connection.scope["query_string"]:
-        return
-    known = handler.opt["query"]
-    given = list(connection.query_params.multi_items())
-    faults = []
-    for place, (name, value) in enumerate(given):
-        if name not in known:
-            known_text = ", ".join(known) or "none"
-            faults.append((name[:100], f"is not a parameter of this operation, which takes {known_text}"))
-        elif any(name == earlier for earlier, _ in given[:place]):
-            faults.append((name, "is given twice"))
-        elif "\0" in value:
-            faults.append((name, "must have no NUL character"))
-    if faults:
-        raise invalid_fields(faults)
-
-
-_MISSING = re.compile(r"Missing required (?:\w+) parameter '(\w+)'")
-
-
-def parameter_refusal(error: ValidationException, handler: BaseRouteHandler) -> ValidationError:
-    """The framework's complaint about parameters and missing bodies, in our form."""
-    missing = _MISSING.match(error.detail)
-    if missing:
-        return invalid(missing[1], "is required")
-    parameters = handler.parsed_fn_signature.parameters
-    faults: list[Fault] = []
-    complaints: list[Any] = list(error.extra or [])
-    for each in complaints:
-        name = each.get("key", "request")
-        field = parameters.get(name)
-        if name == "data":
-            faults.append(("body", "is required: send a JSON object"))
-        else:
-            faults.append((_public_name(field, name), sentence(each["message"], field.raw if field else None)))
-    return invalid_fields(faults or [("request", "does not fit this operation")])
-
-
-def _public_name(field: FieldDefinition | None, name: str) -> str:
-    """What the client calls the parameter: its header's name, where it is one."""
-    definition = field.kwarg_definition if field else None
-    return getattr(definition, "header", None) or name
+        return f"one of {', '.join(choices[:3])} … (the OpenAPI document lists all {len(choices)})"
+    return f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]

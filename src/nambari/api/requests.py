@@ -1,38 +1,25 @@
-"""What does a handler get from its request? The caller, the attempt with its fingerprint, the page asked for."""
+"""What does a handler get from its request? The caller, the services, and the attempt with its fingerprint."""
 
 import hashlib
 import re
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
 from nambari.api.reading import StrictRequest
-from nambari.api.shapes import Id, IdempotencyKey
 from nambari.domain.access import Caller
+from nambari.domain.refusals import invalid
 from nambari.operations.idempotency import Attempt, Done
 from nambari.wiring import Services
 
-MOST_OFFSET = 2**31 - 1
-
-Key = Annotated[
-    IdempotencyKey | None,
-    HeaderParameter(
-        name="Idempotency-Key",
-        required=False,
-        description="Send the same key to try the same request again: it is done once and answered alike.",
-    ),
-]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many to answer at most.")]
-Offset = Annotated[int, QueryParameter(ge=0, le=MOST_OFFSET, description="How many to pass over.")]
-StartingAfter = Annotated[
-    Id | None,
-    QueryParameter(required=False, description="The id of the last item you have; stable while others are added."),
-]
-
+IDEMPOTENCY_KEY = "Idempotency-Key"
+IDEMPOTENCY_KEY_PATTERN = r"^[ -~]{1,255}$"
+ID_PATTERN = r"^[a-z0-9_]{1,100}$"
 
 _ID = re.compile(r"[a-z0-9_]{1,100}")
+_IDEMPOTENCY_KEY = re.compile(rb"[\x20-\x7e]{1,255}")
+_HEADER = IDEMPOTENCY_KEY.lower().encode()
 
 
 def is_id_form(text: str) -> bool:
@@ -50,8 +37,12 @@ def caller(request: StrictRequest) -> Caller:
     return found
 
 
-def attempt(request: StrictRequest, key: str | None, body: Struct | None = None) -> Attempt:
-    """What this request is, apart from how its JSON is spelt: method, path and the body as it was understood."""
+def attempt(request: StrictRequest, body: Struct | None = None) -> Attempt:
+    """What this request is, apart from how its JSON is spelt: method, path and the body as it was understood.
+
+    Raises ValidationError for an idempotency key that is none.
+    """
+    key = idempotency_key(request)
     fingerprint = b""
     if key is not None:
         what: list[Any] = [
@@ -67,6 +58,17 @@ def attempt(request: StrictRequest, key: str | None, body: Struct | None = None)
         idempotency_key=key,
         fingerprint=fingerprint,
     )
+
+
+def idempotency_key(request: StrictRequest) -> str | None:
+    given = [value for name, value in request.scope["headers"] if name == _HEADER]
+    if not given:
+        return None
+    if len(given) > 1:
+        raise invalid(IDEMPOTENCY_KEY, "is given twice")
+    if not _IDEMPOTENCY_KEY.fullmatch(given[0]):
+        raise invalid(IDEMPOTENCY_KEY, "must be 1 to 255 printable ASCII characters")
+    return given[0].decode()
 
 
 def replay_headers(done: Done[Any]) -> dict[str, str]:

@@ -2,21 +2,16 @@
 
 from typing import Any
 
-import msgspec
-from litestar import Response, get
-from litestar.connection import Request
-from litestar.openapi.datastructures import ResponseSpec
+from litestar import Litestar, Response, get
 
 from nambari.api.reading import StrictRequest
 from nambari.api.requests import services
-from nambari.api.shapes import ErrorBody, Health
+from nambari.api.shapes import Health
 from nambari.db import migrate, schema
-from nambari.domain.refusals import ServiceUnavailable
-
-_NO_KEY: list[dict[str, list[str]]] = [{}]
+from nambari.domain.refusals import InternalError, ServiceUnavailable
 
 
-@get("/healthz", operation_id="health", summary="Is the process alive?", tags=["Service"], security=_NO_KEY)
+@get("/healthz", operation_id="health", summary="Is the process alive?", tags=["Service"], refusals=(InternalError,))
 async def healthz() -> Health:
     """Answers while the process does; asks nothing of the database."""
     return Health(status="ok")
@@ -27,8 +22,7 @@ async def healthz() -> Health:
     operation_id="ready",
     summary="Can requests be served?",
     tags=["Service"],
-    security=_NO_KEY,
-    responses={503: ResponseSpec(ErrorBody, description="Not ready", generate_examples=False)},
+    refusals=(InternalError, ServiceUnavailable),
 )
 async def readyz(request: StrictRequest) -> Health:
     """The database answers, and its schema is the one that this code needs."""
@@ -40,9 +34,18 @@ async def readyz(request: StrictRequest) -> Health:
 
 
 @get("/openapi.json", include_in_schema=False)
-async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    document = request.app.openapi_schema.to_schema()
-    return Response(msgspec.json.encode(document), media_type="application/json")
+async def openapi(request: StrictRequest) -> Response[bytes]:
+    return Response(_document(request.app), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
 
-HANDLERS = (healthz, readyz, openapi)
+def _document(app: Litestar) -> bytes:
+    """Made when it is first asked for, and kept."""
+    kept: bytes | None = app.state.get("openapi")
+    if kept is None:
+        from nambari.api import document  # noqa: PLC0415 - a service that nobody asks for it never loads it
+
+        kept = app.state.openapi = document.encoded(app.routes, app.state.services.settings.currency)
+    return kept
+
+
+HANDLERS: tuple[Any, ...] = (healthz, readyz, openapi)

@@ -4,61 +4,19 @@ The reference in the OpenAPI document is generated from these structs: their fie
 """
 
 from datetime import datetime
-from enum import Enum
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from phonenumbers import SUPPORTED_REGIONS
 
+from nambari.api.fields import WORDS, WORDS_RULE, Cents, Country, Id, Label, Provider, Tags, Text
 from nambari.db.phone_numbers import AttachedEndpoint
 from nambari.domain import endpoint as endpoints
 from nambari.domain import kyc
 from nambari.domain import phone_number as phone_numbers
 from nambari.domain.ledger import PostingType
 from nambari.domain.lifecycle import NumberStatus
-from nambari.domain.money import MOST_CENTS
 from nambari.domain.purchase import Purchase, StockItem
-
-
-def _saying(sentence: str) -> dict[str, str]:
-    """What to answer where a pattern does not match: people do not read regular expressions."""
-    return {"says": sentence}
-
-
-Country = Enum("Country", {region: region for region in sorted(SUPPORTED_REGIONS)}, type=str)  # type: ignore[misc]
-Country.__doc__ = "ISO 3166-1 alpha-2, as far as libphonenumber knows numbers of it."
-
-NumberType = Literal["local", "mobile", "toll_free"]
-Provider = Literal["elevenlabs", "vapi", "retell", "livekit", "custom"]
-Id = Annotated[str, Meta(min_length=1, max_length=100)]
-_WORDS = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
-_WORDS_RULE = _saying("must have at least one visible character and no control characters")
-Text = Annotated[str, Meta(min_length=1, max_length=100, pattern=_WORDS, extra=_WORDS_RULE)]
-Label = Annotated[
-    str,
-    Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", extra=_saying("must have no control characters")),
-]
-Tag = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,49}$",
-        extra=_saying("must be 1 to 50 letters, digits or _ . : - and begin with a letter or digit"),
-    ),
-]
-Tags = Annotated[list[Tag], Meta(max_length=20)]
-Cents = Annotated[int, Meta(ge=0, le=MOST_CENTS)]
-Digits = Annotated[
-    str, Meta(pattern=r"^[0-9*]{1,15}$", extra=_saying("must be 1 to 15 digits, with * for any one digit"))
-]
-E164 = Annotated[
-    str,
-    Meta(pattern=r"^\+[1-9][0-9]{1,14}$", extra=_saying("must be an E.164 number, such as +442079460123")),
-]
-AreaCode = Annotated[str, Meta(pattern=r"^[0-9]{1,10}$", extra=_saying("must be 1 to 10 digits"))]
-IdempotencyKey = Annotated[
-    str,
-    Meta(pattern=r"^[\x20-\x7e]{1,255}$", extra=_saying("must be 1 to 255 printable ASCII characters")),
-]
 
 
 class ErrorBody(Struct, omit_defaults=True):
@@ -74,7 +32,7 @@ class ErrorBody(Struct, omit_defaults=True):
 # ── Phone numbers ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class PhoneNumber(Struct, kw_only=True):
+class PhoneNumber(Struct):
     """A phone number of the organization. Prices are those of the purchase."""
 
     id: str
@@ -188,24 +146,25 @@ class Quote(Struct, kw_only=True):
 class NumberChanges(Struct, kw_only=True, forbid_unknown_fields=True):
     """What is left out stays as it is; `endpoint_id` null detaches, `label` null clears."""
 
-    endpoint_id: Id | None | UnsetType = UNSET
+    endpoint_id: Id | UnsetType | None = UNSET
     allow_inbound: bool | UnsetType = UNSET
     allow_outbound: bool | UnsetType = UNSET
-    label: Label | None | UnsetType = UNSET
+    label: Label | UnsetType | None = UNSET
     tags: Tags | UnsetType = UNSET
     deletion_lock: bool | UnsetType = UNSET
 
 
-OTHER_SPELLINGS = {
-    "endpointId": "endpoint_id",
-    "allowInbound": "allow_inbound",
-    "allowOutbound": "allow_outbound",
-}
+OTHER_SPELLINGS = {"endpointId": "endpoint_id", "allowInbound": "allow_inbound", "allowOutbound": "allow_outbound"}
 """What known clients of this API send. Taken wherever the field of the right spelling is."""
 
 
 def phone_number(record: phone_numbers.PhoneNumber) -> PhoneNumber:
-    return PhoneNumber(e164=record.number, **_fields_of(record))
+    return listed_number(_values_of(record))
+
+
+def listed_number(values: tuple[Any, ...]) -> PhoneNumber:
+    """From the values of a number's FIELDS, by their order: a list of 50 has a thousand of them."""
+    return PhoneNumber(*values[:2], *values[1:])
 
 
 def phone_number_detail(
@@ -215,11 +174,11 @@ def phone_number_detail(
     if attached is not None:
         endpoint = EndpointSummary(id=attached.id, name=attached.name, type=attached.type, provider=attached.provider)
     sip = Sip(uri=f"sip:{record.number}@{sip_domain}", domain=sip_domain, username=record.id)
-    return PhoneNumberDetail(e164=record.number, endpoint=endpoint, sip=sip, **_fields_of(record))
+    values = _values_of(record)
+    return PhoneNumberDetail(*values[:2], *values[1:], endpoint=endpoint, sip=sip)
 
 
-def _fields_of(record: phone_numbers.PhoneNumber) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in phone_numbers.FIELDS}
+_values_of = attrgetter(*phone_numbers.FIELDS)
 
 
 def available_number(item: StockItem, currency: str, missing: list[str]) -> AvailableNumber:
@@ -258,7 +217,7 @@ def quote(purchase: Purchase) -> Quote:
 
 
 class Endpoint(Struct, kw_only=True, omit_defaults=True):
-    """`url` is a SIP URI for an agent, an https URL for a webhook. `secret` is shown when it is made, and never again."""
+    """`url` is a SIP URI for an agent, an https URL for a webhook. `secret` is shown when it is made, never again."""
 
     id: str
     name: str
@@ -310,7 +269,7 @@ class EndpointChanges(Struct, kw_only=True, forbid_unknown_fields=True):
     type: EndpointType | UnsetType = UNSET
     url: Url | UnsetType = UNSET
     status: Literal["active", "inactive"] | UnsetType = UNSET
-    provider: Provider | None | UnsetType = UNSET
+    provider: Provider | UnsetType | None = UNSET
     provider_config: dict[str, Any] | UnsetType = UNSET
 
 
@@ -374,7 +333,7 @@ class Kyc(Struct, kw_only=True):
 
 
 class KycSubmission(Struct, kw_only=True, forbid_unknown_fields=True):
-    legal_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=_WORDS, extra=_WORDS_RULE)]
+    legal_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=WORDS, extra=WORDS_RULE)]
     country: Country
     kind: kyc.ApplicantKind = kyc.ApplicantKind.INDIVIDUAL
 

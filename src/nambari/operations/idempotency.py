@@ -11,14 +11,13 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from nambari.db import kept_answers
-from nambari.db.engine import Conflict, Connection, Database
+from nambari.db.engine import Connection, Database
 from nambari.db.kept_answers import KeptAnswer
 from nambari.domain.access import Caller
 from nambari.domain.refusals import CATALOGUE, IdempotencyConflict, Refusal
 
 Result = TypeVar("Result")
 
-KEPT_ANSWER_KEY = "kept_answers_pkey"
 _BY_CODE = {refusal.code: refusal for refusal in CATALOGUE}
 
 
@@ -98,12 +97,15 @@ async def once(
 
 
 async def refuse(database: Database, attempt: Attempt, refusal: Refusal, now: datetime) -> None:
-    """Keep this refusal if the attempt has a key. Raises Conflict if the key was answered meanwhile."""
+    """Keep this refusal if the attempt has a key.
+
+    Raises IdempotencyConflict if a request of the key is running, Conflict if one was answered meanwhile.
+    """
     if attempt.idempotency_key is None:
         return
     caller = attempt.caller
     async with database.reading() as connection:
-        await kept_answers.keep(
+        kept = await kept_answers.keep(
             connection,
             caller.organization_id,
             caller.environment,
@@ -111,6 +113,8 @@ async def refuse(database: Database, attempt: Attempt, refusal: Refusal, now: da
             keep_refusal(attempt, refusal),
             now,
         )
+    if not kept:
+        raise still_running()
 
 
 def keep_result(attempt: Attempt, result: object) -> KeptAnswer:
@@ -140,7 +144,3 @@ def still_running() -> IdempotencyConflict:
     return IdempotencyConflict(
         "The first request with this Idempotency-Key is still running. Wait a moment and send it again."
     )
-
-
-def is_answered_meanwhile(conflict: Conflict) -> bool:
-    return conflict.constraint == KEPT_ANSWER_KEY

@@ -7,7 +7,7 @@ from nambari.db.engine import Conflict, DatabaseUnavailable
 from nambari.db.purchases import Outcome, Record
 from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.purchase import Order, Purchase, decide_purchase
-from nambari.domain.refusals import NumberNotAvailable, Refusal
+from nambari.domain.refusals import Refusal
 from nambari.operations import idempotency
 from nambari.operations.idempotency import Attempt, Done
 from nambari.wiring import Services
@@ -15,8 +15,9 @@ from nambari.wiring import Services
 TRIES = 20
 """Each try but the last was undone by a rival's success, so a few suffice; the bound is against a bug of ours."""
 
-TRIES_FOR_THE_NUMBER = 2
-"""Whoever finds the number locked looks once more: then a rival has it, or has it in hand."""
+TRIES_WITHOUT_QUEUING = 2
+"""Whoever finds the number locked looks once more: by then a rival mostly has it. If not, the next try waits for
+the rival, who may yet fail: to be refused a number that is for sale after all would be untrue, and be kept."""
 
 
 async def purchase(services: Services, attempt: Attempt, order: Order, now: datetime) -> Done[PhoneNumber]:
@@ -29,13 +30,11 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
         decision = await _decide(services, attempt, order, now)
         if isinstance(decision, Done):
             return decision
-        if isinstance(decision, Purchase) and lost == TRIES_FOR_THE_NUMBER:
-            decision = NumberNotAvailable("Somebody else is just buying this number. Search again and take another.")
         try:
             if isinstance(decision, Refusal):
                 await idempotency.refuse(services.database, attempt, decision, now)
                 raise decision
-            outcome = await _write(services, attempt, decision)
+            outcome = await _write(services, attempt, decision, queue=lost >= TRIES_WITHOUT_QUEUING)
         except Conflict:
             continue  # a constraint knew better than our facts: read them again
         if outcome is Outcome.BOUGHT:
@@ -75,7 +74,7 @@ async def _decide(
     return decide_purchase(order, facts, services.new_id("pn"), now)
 
 
-async def _write(services: Services, attempt: Attempt, decision: Purchase) -> Outcome:
+async def _write(services: Services, attempt: Attempt, decision: Purchase, *, queue: bool) -> Outcome:
     caller = attempt.caller
     key = attempt.idempotency_key
     record = Record(
@@ -87,4 +86,6 @@ async def _write(services: Services, attempt: Attempt, decision: Purchase) -> Ou
         kept=idempotency.keep_result(attempt, decision.number) if key is not None else None,
     )
     async with services.database.reading() as connection:
-        return await purchases.buy(connection, caller.organization_id, caller.environment, decision, record)
+        return await purchases.buy(
+            connection, caller.organization_id, caller.environment, decision, record, queue=queue
+        )

@@ -1,0 +1,338 @@
+"""What does /openapi.json say? OpenAPI 3.1, made from the handlers and from the very shapes that read and answer.
+
+Nothing is written here that a handler or shape knows; described.py has the words.
+"""
+
+import inspect
+from collections.abc import Iterable
+from typing import get_args, get_origin
+
+import msgspec
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import BaseRoute, HTTPRoute
+from msgspec import Struct
+
+from nambari import __version__
+from nambari.api import shapes
+from nambari.api.described import EXAMPLES, FIELDS, NEW_ENDPOINTS
+from nambari.api.errors import EVERYWHERE, STATUS
+from nambari.api.requests import ID_PATTERN, IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_PATTERN
+from nambari.api.schemas import REF, Schema, parameter_schemas, schemas
+from nambari.domain.refusals import Refusal
+
+_DESCRIPTION = """Phone numbers for AI voice agents: search, buy, configure, release.
+
+Money is integer cents, in fields that end in `_cents`; this deployment sells in {currency}. Instants are RFC 3339, UTC.
+Unknown fields and parameters are refused, by name. Wherever there is a GET, HEAD answers the same without the body.
+A method that a path does not take gets 405 `METHOD_NOT_ALLOWED` and an `Allow` header.
+Every answer has an `X-Request-Id`."""
+
+_TAGS = {
+    "Phone numbers": "Find, buy, configure and release numbers.",
+    "Endpoints": "Where calls go.",
+    "Credits": "Prepaid: the balance and its statement.",
+    "KYC": "Who you are: numbers are sold to verified organizations.",
+    "Service": "Without a key: is the service alive, and ready?",
+}
+
+_HEADERS: dict[str, Schema] = {
+    "X-Request-Id": {
+        "description": "Names this request in our logs.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^req_[a-z0-9]{26}$"},
+    },
+    "Idempotent-Replayed": {
+        "description": "The answer is that of an earlier request with this Idempotency-Key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before the next try.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "WWW-Authenticate": {
+        "description": "How to send a key.",
+        "required": True,
+        "schema": {"type": "string", "enum": ["Bearer"]},
+    },
+}
+_REPLAYABLE = {400, 404, 409}
+_HEADERS_OF_STATUS = {401: "WWW-Authenticate", 503: "Retry-After"}
+
+_STATUS_NAMES = {
+    200: "OK",
+    201: "Made",
+    400: "Refused",
+    401: "NoGoodKey",
+    403: "NotAllowed",
+    404: "NotFound",
+    409: "Conflict",
+    413: "TooLarge",
+    415: "NotJson",
+    500: "InternalError",
+    503: "Unavailable",
+}
+
+# Where the answer of one operation leads: operation, status → link, operation, parameter, where the answer has it.
+_LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
+    ("purchasePhoneNumber", 201): [
+        ("get", "getPhoneNumber", "number_id", "/id"),
+        ("update", "updatePhoneNumber", "number_id", "/id"),
+        ("release", "releasePhoneNumber", "number_id", "/id"),
+    ],
+    ("listPhoneNumbers", 200): [
+        ("getFirst", "getPhoneNumber", "number_id", "/phone_numbers/0/id"),
+        ("updateFirst", "updatePhoneNumber", "number_id", "/phone_numbers/0/id"),
+    ],
+    ("createEndpoint", 201): [
+        ("get", "getEndpoint", "endpoint_id", "/id"),
+        ("update", "updateEndpoint", "endpoint_id", "/id"),
+        ("delete", "deleteEndpoint", "endpoint_id", "/id"),
+    ],
+    ("listEndpoints", 200): [("getFirst", "getEndpoint", "endpoint_id", "/endpoints/0/id")],
+}
+_PURCHASE_LINK: Schema = {
+    "operationId": "purchasePhoneNumber",
+    "requestBody": {"inventory_id": "$response.body#/phone_numbers/0/inventory_id"},
+    "description": "The first number that was found can be bought.",
+}
+
+
+def encoded(routes: Iterable[BaseRoute], currency: str) -> bytes:
+    return msgspec.json.encode(document(routes, currency))
+
+
+def document(routes: Iterable[BaseRoute], currency: str) -> Schema:
+    """The whole document, in the order of the routes."""
+    handlers = [
+        (route.path_format, handler)
+        for route in routes
+        if isinstance(route, HTTPRoute)
+        for handler in sorted(route.route_handlers, key=_method_order)
+        if handler.operation_id is not None
+    ]
+    responses: Schema = {}
+    paths: Schema = {}
+    for path, handler in handlers:
+        paths.setdefault(path, {})[_method(handler)] = _operation(path, handler, responses)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Nambari",
+            "version": __version__,
+            "description": _DESCRIPTION.format(currency=currency),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"apiKey": []}, {"bearer": []}],
+        "tags": [{"name": name, "description": says} for name, says in _TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": schemas(_shapes([handler for _, handler in handlers])),
+            "responses": dict(sorted(responses.items())),
+            "headers": _HEADERS,
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "apiKey",
+                    "name": "x-api-key",
+                    "in": "header",
+                    "description": "`kros_live_…`, or `kros_test_…` for the test environment.",
+                },
+                "bearer": {"type": "http", "scheme": "bearer", "description": "The same key, as a bearer token."},
+            },
+        },
+    }
+
+
+def _method(handler: HTTPRouteHandler) -> str:
+    return next(iter(handler.http_methods)).lower()
+
+
+def _method_order(handler: HTTPRouteHandler) -> int:
+    return ["get", "post", "patch", "delete", "options"].index(_method(handler))
+
+
+# ── Operations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _operation(path: str, handler: HTTPRouteHandler, responses: Schema) -> Schema:
+    scope = handler.opt.get("scope")
+    says = inspect.cleandoc(handler.fn.__doc__ or "")
+    operation: Schema = {
+        "operationId": handler.operation_id,
+        "summary": handler.summary,
+        "tags": sorted(handler.resolve_tags()),
+        "description": "\n\n".join(filter(None, [says, f"Needs the scope `{scope}`." if scope else ""])),
+        "parameters": _parameters(path, handler),
+        "responses": _answers(handler) | _refusals(handler, responses),
+    }
+    if scope is None:
+        operation["security"] = []
+    shape = _body_shape(handler)
+    if shape is not None:
+        content: Schema = {"schema": {"$ref": REF.format(name=shape.__name__)}}
+        if shape is shapes.NewEndpoint:
+            content["examples"] = {name: {"value": value} for name, value in NEW_ENDPOINTS.items()}
+        else:
+            content["examples"] = {"typical": {"value": EXAMPLES[shape.__name__]}}
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return operation
+
+
+def _parameters(path: str, handler: HTTPRouteHandler) -> list[Schema]:
+    found: list[Schema] = [
+        {
+            "name": part[1:-1],
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": ID_PATTERN},
+            "example": {"number_id": "pn_01k5v0q6f8e2rbqhx3m8z4t9ya", "endpoint_id": "ep_01k5v0m2c9f7jvd4nq6w8s1x3b"}[
+                part[1:-1]
+            ],
+        }
+        for part in path.split("/")
+        if part.startswith("{")
+    ]
+    shape = handler.opt.get("query")
+    if shape is not None:
+        found += _query(shape)
+    if instead := handler.opt.get("instead"):
+        known = {each["name"] for each in found}
+        found += [
+            {
+                **each,
+                "required": False,
+                "description": f"With `action=available` only. {each.get('description', '')}".strip(),
+            }
+            for each in _query(instead[0])
+            if each["name"] not in known
+        ]
+    if _is_write(handler):
+        found.append(
+            {
+                "name": IDEMPOTENCY_KEY,
+                "in": "header",
+                "description": "With the same key the same request is done once, and answered alike for 24 hours.",
+                "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN},
+            }
+        )
+    return found
+
+
+def _query(shape: type[Struct]) -> list[Schema]:
+    found = []
+    for name, (required, schema) in parameter_schemas(shape).items():
+        says = schema.pop("description", FIELDS.get(name))
+        described = {"description": says} if says else {}
+        found.append({"name": name, "in": "query", "required": required, **described, "schema": schema})
+    return found
+
+
+def _is_write(handler: HTTPRouteHandler) -> bool:
+    return _method(handler) != "get"
+
+
+def _body_shape(handler: HTTPRouteHandler) -> type[Struct] | None:
+    field = handler.parsed_data_field
+    return field.annotation if field is not None else None
+
+
+def _answer_shapes(handler: HTTPRouteHandler) -> list[type[Struct]]:
+    annotation = handler.parsed_fn_signature.return_type.annotation
+    if get_origin(annotation) is Response:
+        [annotation] = get_args(annotation)
+    return list(get_args(annotation)) or [annotation]
+
+
+# ── Responses ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _answers(handler: HTTPRouteHandler) -> Schema:
+    status = handler.status_code
+    answers = {str(status): _answer(handler, status, _answer_shapes(handler))}
+    for other, (shape, says) in handler.opt.get("besides", {}).items():
+        answers[str(other)] = {**_answer(handler, other, [shape]), "description": says}
+    return answers
+
+
+def _answer(handler: HTTPRouteHandler, status: int, answered: list[type[Struct]]) -> Schema:
+    references = [{"$ref": REF.format(name=shape.__name__)} for shape in answered]
+    examples = {shape.__name__: {"value": EXAMPLES[shape.__name__]} for shape in answered}
+    answer: Schema = {
+        "description": inspect.cleandoc(answered[0].__doc__ or _STATUS_NAMES[status]),
+        "headers": _headers("X-Request-Id", *(["Idempotent-Replayed"] if _is_write(handler) else [])),
+        "content": {
+            "application/json": {
+                "schema": references[0] if len(references) == 1 else {"anyOf": references},
+                "examples": examples,
+            }
+        },
+    }
+    links = _links(handler, status)
+    return {**answer, "links": links} if links else answer
+
+
+def _links(handler: HTTPRouteHandler, status: int) -> Schema:
+    links: Schema = {
+        name: {"operationId": operation, "parameters": {parameter: f"$response.body#{place}"}}
+        for name, operation, parameter, place in _LINKS.get((str(handler.operation_id), status), [])
+    }
+    if handler.operation_id == "searchAvailableNumbers":
+        links["purchase"] = _PURCHASE_LINK
+    return links
+
+
+def _headers(*names: str) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _refusals(handler: HTTPRouteHandler, shared: Schema) -> Schema:
+    """The refusals by status. What several operations answer alike stands once, among the components."""
+    asks_for_key = handler.opt.get("scope") is not None
+    by_status: dict[int, list[type[Refusal]]] = {}
+    for reason in (*(EVERYWHERE if asks_for_key else ()), *handler.opt["refusals"]):
+        by_status.setdefault(STATUS[reason], []).append(reason)
+    found = {}
+    for status, reasons in sorted(by_status.items()):
+        own = [reason for reason in reasons if reason not in EVERYWHERE and list(STATUS.values()).count(status) > 1]
+        name = _STATUS_NAMES[status] + "".join(sorted(reason.__name__ for reason in own))
+        replayable = _is_write(handler) and status in _REPLAYABLE
+        name += "Once" if replayable and status == min(_REPLAYABLE) else ""
+        shared[name] = _refusal(status, reasons, replayable=replayable)
+        found[str(status)] = {"$ref": f"#/components/responses/{name}"}
+    return found
+
+
+def _refusal(status: int, reasons: list[type[Refusal]], *, replayable: bool) -> Schema:
+    names = ["X-Request-Id"]
+    if status in _HEADERS_OF_STATUS:
+        names.append(_HEADERS_OF_STATUS[status])
+    if replayable:
+        names.append("Idempotent-Replayed")
+    codes = [reason.code for reason in reasons]
+    return {
+        "description": "\n\n".join(f"`{reason.code}`: {reason.meaning}" for reason in reasons),
+        "headers": _headers(*names),
+        "content": {
+            "application/json": {
+                "schema": {
+                    "allOf": [
+                        {"$ref": REF.format(name="Error")},
+                        {"type": "object", "properties": {"code": {"type": "string", "enum": codes}}},
+                    ]
+                },
+            }
+        },
+    }
+
+
+def _shapes(handlers: list[HTTPRouteHandler]) -> set[type[Struct]]:
+    """Every body that is read or answered."""
+    found: set[type[Struct]] = set()
+    for handler in handlers:
+        found.update(_answer_shapes(handler))
+        found.update(shape for shape, _ in handler.opt.get("besides", {}).values())
+        if (shape := _body_shape(handler)) is not None:
+            found.add(shape)
+    return found

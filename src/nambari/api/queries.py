@@ -1,0 +1,66 @@
+"""Which query parameters does each list take? One struct each: validation and reference are made from it."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from nambari.api.fields import E164, AreaCode, Cents, Country, Digits, Id, NumberType, Tag, Text
+from nambari.domain.lifecycle import NumberStatus
+
+MOST_OFFSET = 2**31 - 1
+MOST_LISTED = 100
+
+Limit = Annotated[int, Meta(ge=1, le=MOST_LISTED, description="How many to answer at most.")]
+Offset = Annotated[int, Meta(ge=0, le=MOST_OFFSET, description="How many to pass over.")]
+StartingAfter = Annotated[
+    Id | None, Meta(description="The id of the last item you have; the pages stay stable while others are added.")
+]
+Contains = Annotated[Digits | None, Meta(description="Digits within the number; `*` stands for any one digit.")]
+
+
+class Listing(Struct, kw_only=True):
+    """Every list that is paged and filtered by nothing."""
+
+    limit: Limit = 50
+    offset: Offset = 0
+    starting_after: StartingAfter = None
+
+
+class NumberListing(Struct, kw_only=True):
+    """The numbers that the organization holds."""
+
+    action: Annotated[
+        Literal["assigned", "available"],
+        Meta(description="`available` searches what is for sale, as `/phone-numbers/available` does."),
+    ] = "assigned"
+    status: Annotated[
+        NumberStatus | None, Meta(description="Without it, all but `released`, which are listed only when asked for.")
+    ] = None
+    country: Country | None = None
+    type: NumberType | None = None
+    endpoint_id: Annotated[Id | None, Meta(description="Those attached to this endpoint.")] = None
+    number: Annotated[E164 | None, Meta(description="This very number, E.164. In a URL, `+` is written `%2B`.")] = None
+    contains: Contains = None
+    tag: Annotated[Tag | None, Meta(description="Those that have this tag.")] = None
+    limit: Limit = 50
+    offset: Offset = 0
+    starting_after: StartingAfter = None
+
+
+class NumberSearch(Struct, kw_only=True):
+    """The numbers that are for sale."""
+
+    country: Country
+    type: NumberType | None = None
+    area_code: Annotated[AreaCode | None, Meta(description="The geographic area code, or the network's.")] = None
+    contains: Contains = None
+    locality: Annotated[Text | None, Meta(description="The place, whole; capitals do not matter.")] = None
+    max_monthly_cost_cents: Annotated[Cents | None, Meta(description="The most that a month may cost.")] = None
+    limit: Limit = 20
+    offset: Offset = 0
+
+
+class Release(Struct, kw_only=True):
+    action: Annotated[
+        Literal["release"] | None, Meta(description="What known clients of this API send; it changes nothing.")
+    ] = None

@@ -1,0 +1,73 @@
+"""How the tests of the HTTP side ask, and read what they are told."""
+
+from typing import Any
+
+import httpx2
+
+READS = [
+    ("GET", "/v1/phone-numbers", "numbers:read"),
+    ("GET", "/v1/phone-numbers/available?country=GB", "numbers:read"),
+    ("GET", "/v1/phone-numbers/pn_none", "numbers:read"),
+    ("GET", "/v1/endpoints", "endpoints:read"),
+    ("GET", "/v1/endpoints/ep_none", "endpoints:read"),
+    ("GET", "/v1/credits", "billing:read"),
+    ("GET", "/v1/credits/transactions", "billing:read"),
+    ("GET", "/v1/kyc", "kyc:read"),
+]
+WRITES = [
+    ("POST", "/v1/phone-numbers", "numbers:write"),
+    ("PATCH", "/v1/phone-numbers/pn_none", "numbers:write"),
+    ("DELETE", "/v1/phone-numbers/pn_none", "numbers:write"),
+    ("POST", "/v1/endpoints", "endpoints:write"),
+    ("PATCH", "/v1/endpoints/ep_none", "endpoints:write"),
+    ("DELETE", "/v1/endpoints/ep_none", "endpoints:write"),
+    ("POST", "/v1/kyc", "kyc:write"),
+]
+AGENT = {"name": "Reception", "type": "agent", "url": "sip:reception@sip.example.com"}
+WEBHOOK = {"name": "Own logic", "type": "webhook", "url": "https://example.com/calls"}
+
+
+def refused(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
+    """The details of a refusal of this status and code, in the one form that refusals have."""
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    assert body["code"] == code, body
+    assert set(body) <= {"error", "code", "details", "request_id"}, body
+    assert body["error"].endswith(".")
+    assert body["request_id"].startswith("req_")
+    assert answer.headers["content-type"] == "application/json"
+    return dict(body.get("details", {}))
+
+
+def faults(answer: httpx2.Response) -> dict[str, str]:
+    """Of a VALIDATION_ERROR: field → message."""
+    details = refused(answer, 400, "VALIDATION_ERROR")
+    assert set(details) == {"fields"}
+    assert all(set(each) == {"field", "message"} for each in details["fields"])
+    return {each["field"]: each["message"] for each in details["fields"]}
+
+
+def but_for_the_id(answer: httpx2.Response) -> bytes:
+    """The whole of a refusal, without what names the request."""
+    return answer.content.replace(answer.json()["request_id"].encode(), b"")
+
+
+async def bought(client: httpx2.AsyncClient, inventory_id: str, **fields: Any) -> dict[str, Any]:
+    answer = await client.post("/v1/phone-numbers", json={"inventory_id": inventory_id, **fields})
+    assert answer.status_code == 201, answer.text
+    number: dict[str, Any] = answer.json()
+    return number
+
+
+async def made(client: httpx2.AsyncClient, **fields: Any) -> dict[str, Any]:
+    answer = await client.post("/v1/endpoints", json={**AGENT, **fields})
+    assert answer.status_code == 201, answer.text
+    endpoint: dict[str, Any] = answer.json()
+    return endpoint
+
+
+async def listed(client: httpx2.AsyncClient, query: str = "") -> list[str]:
+    """The ids on this page of the numbers."""
+    answer = await client.get(f"/v1/phone-numbers?{query}")
+    assert answer.status_code == 200, answer.text
+    return [each["id"] for each in answer.json()["phone_numbers"]]

@@ -1,0 +1,188 @@
+"""Whose request is it, and may it be made? Keys, both their headers, scopes, addresses, expiry, revocation."""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.api.asking import READS, WRITES, faults, refused
+from tests.cast import READ_ONLY, World
+from tests.conftest import started
+
+from nambari.api.app import application, with_request_id
+from nambari.domain.access import ORGANIZATION_SCOPES
+from nambari.operations import keys
+from nambari.settings import Settings
+
+ASKED = [*READS, *WRITES]
+
+
+async def test_both_headers_carry_the_key(world: World) -> None:
+    alice = await world.person()
+    stranger = world.client()
+    for headers in (
+        {"x-api-key": alice.api_key},
+        {"X-API-Key": f" {alice.api_key} "},
+        {"Authorization": f"Bearer {alice.api_key}"},
+        {"authorization": f"bearer  {alice.api_key}"},
+        {"x-api-key": "", "Authorization": f"Bearer {alice.api_key}"},
+    ):
+        answer = await stranger.get("/v1/phone-numbers", headers=headers)
+        assert answer.status_code == 200, (headers, answer.text)
+
+
+async def test_without_a_good_key_there_is_nothing(world: World) -> None:
+    stranger = world.client()
+    missing: list[dict[str, str]] = [
+        {},
+        {"x-api-key": " "},
+        {"Authorization": "Basic YTpi"},
+        {"Authorization": "Bearer "},
+    ]
+    wrong = [
+        {"x-api-key": "kros_live_" + "a" * 32},
+        {"x-api-key": "kros_live_short"},
+        {"x-api-key": "ключ".encode().decode("latin-1")},
+        {"x-api-key": "\xff"},
+        {"Authorization": "Bearer " + "x" * 5000},
+    ]
+    for method, path, _ in ASKED:
+        for headers, code in [(each, "MISSING_API_KEY") for each in missing] + [
+            (each, "INVALID_API_KEY") for each in wrong
+        ]:
+            raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+            answer = await stranger.request(method, path, headers=raw, content=b"{")
+            assert refused(answer, 401, code) == {}
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ASKED)
+async def test_each_operation_needs_its_scope(world: World, method: str, path: str, scope: str) -> None:
+    others = [each.value for each in ORGANIZATION_SCOPES if each.value != scope]
+    alice = await world.person(scopes=others)
+    answer = await alice.client.request(method, path, content=b"not even JSON")
+    assert refused(answer, 403, "INSUFFICIENT_SCOPE") == {"required": scope}
+
+
+async def test_a_read_only_key_reads_all_and_writes_nothing(world: World) -> None:
+    alice = await world.person()
+    bob = await world.person(alice.organization_id, scopes=READ_ONLY)
+    for method, path, _ in READS:
+        assert (await bob.client.request(method, path)).status_code in {200, 404}
+    for method, path, scope in WRITES:
+        assert refused(await bob.client.request(method, path, json={}), 403, "INSUFFICIENT_SCOPE") == {
+            "required": scope
+        }
+
+
+async def test_an_operators_key_serves_no_organization(world: World) -> None:
+    _, secret = await world.key(None)
+    for method, path, scope in ASKED:
+        answer = await world.client(secret).request(method, path)
+        assert refused(answer, 403, "INSUFFICIENT_SCOPE") == {"required": scope}
+
+
+async def test_refusals_come_in_their_order(world: World) -> None:
+    """Authentication, then scope, then the request itself."""
+    alice = await world.person(scopes=["billing:read"])
+    wrong_in_every_way = {
+        "url": "/v1/phone-numbers?nonsense=1",
+        "content": b"{",
+        "headers": {"content-type": "text/plain"},
+    }
+    refused(await world.client().post(**wrong_in_every_way), 401, "MISSING_API_KEY")
+    refused(await alice.client.post(**wrong_in_every_way), 403, "INSUFFICIENT_SCOPE")
+    everything = await world.person()
+    assert set(faults(await everything.client.post(**wrong_in_every_way))) == {"nonsense"}
+
+
+async def test_a_key_works_until_its_expiry(world: World) -> None:
+    soon = world.services.clock() + timedelta(hours=1)
+    alice = await world.person(expires_at=soon)
+    assert (await alice.client.get("/v1/kyc")).status_code == 200
+    async with world.services.database.writing() as connection:
+        await connection.execute("UPDATE api_keys SET expires_at = now() - interval '1 second'")
+    deadline = time.monotonic() + 1
+    while (answer := await alice.client.get("/v1/kyc")).status_code == 200:
+        assert time.monotonic() < deadline
+    assert refused(answer, 401, "API_KEY_EXPIRED") == {}
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_revoked_key_stops_within_a_second_on_every_process(world: World, settings: Settings, dsn: str) -> None:
+    alice = await world.person()
+    other = application(settings, dsn)
+    async with started(other):
+        elsewhere = World(other.state.services, with_request_id(other)).client(alice.api_key)
+        for client in (alice.client, elsewhere):
+            assert (await client.get("/v1/kyc")).status_code == 200
+        await keys.revoke(world.services, alice.key_id, world.services.clock())
+        revoked = time.monotonic()
+        for client in (alice.client, elsewhere):
+            while (answer := await client.get("/v1/kyc")).status_code == 200:
+                assert time.monotonic() < revoked + 1
+            refused(answer, 401, "INVALID_API_KEY")
+
+
+async def test_without_a_cache_a_revoked_key_stops_at_once(settings: Settings, dsn: str) -> None:
+    app = application(replace(settings, key_cache_seconds=0), dsn)
+    async with started(app):
+        world = World(app.state.services, with_request_id(app))
+        alice = await world.person()
+        assert (await alice.client.get("/v1/kyc")).status_code == 200
+        await keys.revoke(world.services, alice.key_id, world.services.clock())
+        refused(await alice.client.get("/v1/kyc"), 401, "INVALID_API_KEY")
+
+
+async def test_use_is_noted(world: World) -> None:
+    alice = await world.person()
+    assert await world.value("SELECT last_used_at FROM api_keys") is None
+    await alice.client.get("/v1/kyc")
+    assert await world.value("SELECT now() - last_used_at < interval '1 minute' FROM api_keys")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "address", "status"),
+    [
+        (["192.0.2.7"], "192.0.2.7", 200),
+        (["192.0.2.7"], "192.0.2.8", 403),
+        (["198.51.100.0/24", "2001:db8::/32"], "198.51.100.200", 200),
+        (["198.51.100.0/24", "2001:db8::/32"], "2001:db8:1::1", 200),
+        (["198.51.100.0/24", "2001:db8::/32"], "2001:db9::1", 403),
+        (["192.0.2.7"], "::ffff:192.0.2.7", 200),
+        (["192.0.2.7"], "not an address", 403),
+    ],
+)
+async def test_a_key_may_be_bound_to_addresses(world: World, allowed: list[str], address: str, status: int) -> None:
+    _, secret = await world.key(await world.organization(), allowed_ips=allowed)
+    answer = await world.client(secret, address).get("/v1/kyc", headers={"x-forwarded-for": "192.0.2.7"})
+    assert answer.status_code == status, answer.text
+    if status == 403:
+        assert refused(answer, 403, "IP_NOT_ALLOWED") == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["192.0.2.7"], 200),
+        (["203.0.113.9, 192.0.2.7"], 200),  # what stands further left is anybody's word
+        (["192.0.2.7, 203.0.113.9"], 403),
+        (["192.0.2.7", "203.0.113.9"], 403),  # the proxy added a line of its own below the stranger's
+        (["203.0.113.9", "192.0.2.7"], 200),
+        (["192.0.2.7, 10.0.0.2"], 200),  # through two trusted proxies
+        (["nonsense"], 403),
+        (["192.0.2.7, "], 200),
+        ([], 403),
+    ],
+)
+async def test_a_trusted_proxy_is_believed(settings: Settings, dsn: str, lines: list[str], status: int) -> None:
+    app = application(replace(settings, trusted_proxies=("10.0.0.0/8",)), dsn)
+    async with started(app):
+        world = World(app.state.services, with_request_id(app))
+        _, secret = await world.key(await world.organization(), allowed_ips=["192.0.2.7"])
+        headers = [("x-forwarded-for", line) for line in lines]
+        assert (await world.client(secret, "10.0.0.1").get("/v1/kyc", headers=headers)).status_code == status
+        untrusted = await world.client(secret, "198.51.100.1").get(
+            "/v1/kyc", headers=[("x-forwarded-for", "192.0.2.7")]
+        )
+        refused(untrusted, 403, "IP_NOT_ALLOWED")

@@ -1,0 +1,324 @@
+"""What bad bodies get, operation by operation: the exact field and the exact words."""
+
+from typing import Any
+
+import httpx2
+import pytest
+from tests.api.asking import AGENT, bought, faults, made, refused
+from tests.cast import World
+
+NUL, LONG, HUGE = "a\0b", "x" * 101, 10**30
+NO_NUL = "must have no NUL character"
+ID = "must be 1 to 100 characters, none of them a control character"
+LABEL = "must have no control characters"
+WORDS = "must have at least one visible character and no control characters"
+TAG = "must be 1 to 50 letters, digits or _ . : - and begin with a letter or digit"
+COUNTRY = "must be one of AC, AD, AE … (the OpenAPI document lists all 245)"
+TYPE = "must be one of agent, webhook, elevenlabs, vapi, retell, livekit, custom"
+PROVIDER = "must be one of elevenlabs, vapi, retell, livekit, custom"
+KINDS = {
+    "a whole number": 5,
+    "a decimal number": 1.0,
+    "true or false": True,
+    "null": None,
+    "a list": [],
+    "an object": {},
+    "a string": "x",
+}
+
+Row = tuple[str, Any, str]
+
+
+def other_kinds(field: str, wanted: str, *also: str) -> list[Row]:
+    """Every kind of JSON value but those that the field takes."""
+    told = " or ".join([wanted, *also])
+    return [
+        (field, value, f"must be {told}, not {kind}") for kind, value in KINDS.items() if kind not in {wanted, *also}
+    ]
+
+
+def ids(field: str, *also: str) -> list[Row]:
+    return [
+        *other_kinds(field, "a string", *also),
+        (field, "", ID),
+        (field, LONG, ID),
+        (field, NUL, NO_NUL),
+        (field, "pn_x\n", ID),
+    ]
+
+
+def switches(field: str) -> list[Row]:
+    return other_kinds(field, "true or false")
+
+
+def labels(field: str) -> list[Row]:
+    return [
+        *other_kinds(field, "a string", "null"),
+        (field, LONG, "must be at most 100 characters long"),
+        (field, NUL, NO_NUL),
+        (field, "two\nlines", LABEL),
+        (field, "ends\n", LABEL),
+        (field, "\x7f", LABEL),
+    ]
+
+
+def tags(field: str) -> list[Row]:
+    return [
+        *other_kinds(field, "a list"),
+        (field, ["a"] * 21, "must be at most 20 items long"),
+        (field, [1], "item 1 must be a string, not a whole number"),
+        (field, ["a", None], "item 2 must be a string, not null"),
+        (field, ["a", "b c"], f"item 2 {TAG}"),
+        (field, [""], f"item 1 {TAG}"),
+        (field, ["a\n"], f"item 1 {TAG}"),
+        (field, ["é"], f"item 1 {TAG}"),
+        (field, ["x" * 51], f"item 1 {TAG}"),
+        (field, [NUL], NO_NUL),
+    ]
+
+
+def words(field: str, longest: int) -> list[Row]:
+    return [
+        *other_kinds(field, "a string"),
+        (field, "", "must not be empty"),
+        (field, "   ", WORDS),
+        (field, "x\n", WORDS),
+        (field, "x" * (longest + 1), f"must be at most {longest} characters long"),
+        (field, NUL, NO_NUL),
+    ]
+
+
+def cents(field: str) -> list[Row]:
+    return [
+        *other_kinds(field, "a whole number", "null"),
+        (field, -1, "must be at least 0"),
+        (field, 10**12 + 1, "must be at most 1000000000000"),
+        (field, 2**63, "must be at most 1000000000000"),
+        (field, HUGE, "must be at most 1000000000000"),
+        (field, -HUGE, "must be at least 0"),
+        (field, 1e30, "must be a whole number or null, not a decimal number"),
+    ]
+
+
+def choices(field: str, told: str, *, null: bool = False) -> list[Row]:
+    wrong: list[Any] = ["", "nonsense", "AGENT ", NUL]
+    rows: list[Row] = [(field, value, NO_NUL if value == NUL else told) for value in wrong]
+    return [*rows, *other_kinds(field, "a string", *(["null"] if null else []))]
+
+
+def url(field: str, *also: str) -> list[Row]:
+    return [
+        *other_kinds(field, "a string", *also),
+        (field, "", "must not be empty"),
+        (field, "sip:" + "x" * 500, "must be at most 500 characters long"),
+        (field, NUL, NO_NUL),
+    ]
+
+
+def config(field: str) -> list[Row]:
+    return [
+        *other_kinds(field, "an object"),
+        (field, {"a": {"b": [NUL]}}, NO_NUL),
+        (field, {NUL: 1}, NO_NUL),
+    ]
+
+
+ENDPOINT_ROWS = [*words("name", 100), *choices("type", TYPE), *config("provider_config")]
+ROWS: dict[str, list[Row]] = {
+    "POST /v1/phone-numbers": [
+        *ids("inventory_id"),
+        *ids("endpoint_id", "null"),
+        *ids("endpointId", "null"),
+        *switches("allow_inbound"),
+        *switches("allow_outbound"),
+        *switches("allowOutbound"),
+        *labels("label"),
+        *tags("tags"),
+        *cents("max_total_cents"),
+        *switches("validate_only"),
+    ],
+    "PATCH /v1/phone-numbers/{number}": [
+        *ids("endpoint_id", "null"),
+        *switches("allow_inbound"),
+        *switches("allow_outbound"),
+        *labels("label"),
+        *tags("tags"),
+        *switches("deletion_lock"),
+    ],
+    "POST /v1/endpoints": [
+        *ENDPOINT_ROWS,
+        *url("url", "null"),
+        *choices("status", "must be one of active, inactive"),
+        *choices("provider", PROVIDER, null=True),
+    ],
+    "PATCH /v1/endpoints/{endpoint}": [
+        *ENDPOINT_ROWS,
+        *url("url"),
+        *choices("status", "must be one of active, inactive"),
+        *choices("provider", PROVIDER, null=True),
+    ],
+    "POST /v1/kyc": [
+        *words("legal_name", 200),
+        *choices("country", COUNTRY),
+        *choices("kind", "must be one of individual, business"),
+        ("country", "gb", COUNTRY),
+        ("country", "XX", COUNTRY),
+    ],
+}
+NEEDED = {
+    "POST /v1/phone-numbers": {"inventory_id": "inv_none"},
+    "PATCH /v1/phone-numbers/{number}": {},
+    "POST /v1/endpoints": AGENT,
+    "PATCH /v1/endpoints/{endpoint}": {},
+    "POST /v1/kyc": {"legal_name": "Ada Example", "country": "GB"},
+}
+SPELT = {"endpointId": "endpoint_id", "allowOutbound": "allow_outbound"}
+
+
+async def paths(world: World) -> tuple[httpx2.AsyncClient, dict[str, tuple[str, str]]]:
+    """Alice's client, and for each operation its method and path, on objects that exist."""
+    alice = await world.person()
+    [item] = await world.stock()
+    known = {"number": (await bought(alice.client, item))["id"], "endpoint": (await made(alice.client))["id"]}
+    found = {}
+    for operation in ROWS:
+        method, path = operation.split()
+        found[operation] = (method, path.format(**known))
+    return alice.client, found
+
+
+async def state(world: World) -> list[Any]:
+    return await world.fetch(
+        "SELECT id FROM events UNION ALL SELECT status FROM kyc UNION ALL SELECT idempotency_key FROM kept_answers"
+    )
+
+
+@pytest.mark.parametrize("operation", ROWS)
+async def test_each_field_of_the_wrong_form(world: World, operation: str) -> None:
+    client, where = await paths(world)
+    method, path = where[operation]
+    before = await state(world)
+    for field, value, message in ROWS[operation]:
+        answer = await client.request(method, path, json={**NEEDED[operation], field: value})
+        told = faults(answer)
+        assert told == {SPELT.get(field, field): message}, (field, value)
+    assert await state(world) == before
+
+
+@pytest.mark.parametrize("operation", ROWS)
+async def test_what_is_no_object_of_json(world: World, operation: str) -> None:
+    client, where = await paths(world)
+    method, path = where[operation]
+    before = await state(world)
+    body = "Check the request: body"
+    too_deep = f"{body} must not be nested more than 32 levels deep."
+    for raw, code, error in (
+        (b"", "VALIDATION_ERROR", f"{body} is required: send a JSON object."),
+        (b" ", "INVALID_JSON", r"The body is not JSON: it ends too early, or a \u escape in it is not complete."),
+        (b'{"a":', "INVALID_JSON", r"The body is not JSON: it ends too early, or a \u escape in it is not complete."),
+        (
+            b'{"a":"\\ud800"}',
+            "INVALID_JSON",
+            r"The body is not JSON: it ends too early, or a \u escape in it is not complete.",
+        ),
+        (b"{]", "INVALID_JSON", "The body is not JSON: object keys must be strings (byte 1)."),
+        (b"{}{}", "INVALID_JSON", "The body is not JSON: trailing characters (byte 3)."),
+        (b'{"a":NaN}', "INVALID_JSON", "The body is not JSON: invalid character (byte 5)."),
+        (b'{"a":01}', "INVALID_JSON", "The body is not JSON: invalid number (byte 6)."),
+        (b'{"a":1e999}', "INVALID_JSON", "The body is not JSON: number out of range."),
+        (b'{"a":' + b"9" * 5000 + b"}", "INVALID_JSON", "The body is not JSON: integer value out of range."),
+        (b"\xef\xbb\xbf{}", "INVALID_JSON", "The body is not JSON: invalid character (byte 0)."),
+        (b"\xff", "INVALID_JSON", "The body is not JSON: invalid character (byte 0)."),
+        (b'{"a":"\xff"}', "INVALID_JSON", "The body is not JSON: it is not UTF-8."),
+        (b'{"a":"\xed\xa0\x80"}', "INVALID_JSON", "The body is not JSON: it is not UTF-8."),
+        (b'{"\xff":1}', "INVALID_JSON", "The body is not JSON: it is not UTF-8."),
+        ("{}".encode("utf-16"), "INVALID_JSON", "The body is not JSON: invalid character (byte 0)."),
+        (b"null", "VALIDATION_ERROR", f"{body} must be a JSON object."),
+        (b"[]", "VALIDATION_ERROR", f"{body} must be a JSON object."),
+        (b'"x"', "VALIDATION_ERROR", f"{body} must be a JSON object."),
+        (b"5", "VALIDATION_ERROR", f"{body} must be a JSON object."),
+        (b"true", "VALIDATION_ERROR", f"{body} must be a JSON object."),
+        (b"[" * 100_000, "VALIDATION_ERROR", too_deep),
+        (b'{"a":' * 100_000, "VALIDATION_ERROR", too_deep),
+        (b'{"a":' + b"[" * 500 + b'"\\u0000"' + b"]" * 500 + b"}", "VALIDATION_ERROR", too_deep),
+        (b'{"a":' + b"[" * 32 + b"]" * 32 + b"}", "VALIDATION_ERROR", too_deep),
+    ):
+        answer = await client.request(method, path, content=raw, headers={"content-type": "application/json"})
+        refused(answer, 400, code)
+        assert answer.json()["error"] == error, raw[:20]
+    assert await state(world) == before
+
+
+@pytest.mark.parametrize("operation", ROWS)
+async def test_every_fault_is_told_at_once_and_what_is_unknown_is_named(world: World, operation: str) -> None:
+    client, where = await paths(world)
+    method, path = where[operation]
+    [first, second] = [row for row in ROWS[operation] if row[1] == {} or row[1] == []][:2]
+    body = {first[0]: first[1], second[0]: second[1], "nonsense": 1, "": 2, "N" * 200: 3, "Status": 4}
+    told = faults(await client.request(method, path, json=body))
+    assert {"nonsense", '""', "N" * 100, "Status", first[0]} <= set(told)
+    assert told["nonsense"].startswith("is not a field of this request, which takes ")
+    required = {name for name in NEEDED[operation] if name not in {*body, "url"}}
+    assert {name for name, message in told.items() if message == "is required"} == required
+
+
+@pytest.mark.parametrize("operation", ROWS)
+async def test_a_flood_of_unknown_fields_gets_a_short_answer(world: World, operation: str) -> None:
+    client, where = await paths(world)
+    method, path = where[operation]
+    answer = await client.request(method, path, json={f"field{place}": 0 for place in range(50_000)})
+    assert len(faults(answer)) == 20
+    assert len(answer.content) < 20_000
+
+
+@pytest.mark.parametrize("operation", ROWS)
+async def test_which_media_types_are_taken(world: World, operation: str) -> None:
+    client, where = await paths(world)
+    method, path = where[operation]
+    for right in ("application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", ""):
+        headers = [("content-type", right)] if right else []
+        answer = await client.request(method, path, content=b'{"nonsense":1}', headers=headers)
+        assert "nonsense" in faults(answer), right
+    for wrong in (
+        "text/plain",
+        "text/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/merge-patch+json",
+        "application/msgpack",
+        "nonsense",
+        "\xff",
+    ):
+        headers = [(b"content-type", wrong.encode("latin-1"))]
+        answer = await client.request(method, path, content=b"{}", headers=headers)
+        assert refused(answer, 415, "UNSUPPORTED_MEDIA_TYPE") == {}
+        assert answer.json()["error"] == "Send the body as JSON, with the header Content-Type: application/json."
+
+
+@pytest.mark.parametrize("operation", ROWS)
+async def test_how_large_a_body_may_be(world: World, operation: str) -> None:
+    client, where = await paths(world)
+    method, path = where[operation]
+    headers = {"content-type": "application/json"}
+
+    async def in_chunks() -> Any:
+        for _ in range(11):
+            yield b" " * 100_000
+
+    for content in (b" " * 1_100_000, b" " * 1_000_001, in_chunks()):
+        answer = await client.request(method, path, content=content, headers=headers)
+        assert refused(answer, 413, "PAYLOAD_TOO_LARGE") == {}
+        assert answer.json()["error"] == "The body is too large: at most 1 MB is taken."
+    largest = await client.request(method, path, content=b'{"nonsense":1}' + b" " * 999_986, headers=headers)
+    assert "nonsense" in faults(largest)
+    slow = "x " * 400_000 + "\n"
+    for field in ("name", "legal_name", "label", "inventory_id"):
+        told = faults(await client.request(method, path, json={field: slow}))
+        assert field in told
+
+
+async def test_deletions_take_no_body_and_ignore_one(world: World) -> None:
+    client, where = await paths(world)
+    for operation in ("PATCH /v1/endpoints/{endpoint}", "PATCH /v1/phone-numbers/{number}"):
+        answer = await client.request("DELETE", where[operation][1], content=b"{nonsense")
+        assert answer.status_code == 200

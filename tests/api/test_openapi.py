@@ -1,0 +1,48 @@
+"""Does the service do what its OpenAPI document says? Asked by schemathesis, with every check, of a real server."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from tests.api.serving import serving
+from tests.cast import World, assert_invariants
+
+from nambari.api.described import EXAMPLES
+from nambari.settings import Settings
+
+HERE = Path(__file__).parent
+SECONDS = 60
+
+
+async def for_sale_by_the_examples_id(world: World) -> None:
+    async with world.services.database.writing() as connection:
+        await connection.execute(
+            "UPDATE inventory SET id = $1 WHERE number = '+442079460123'", EXAMPLES["NumberOrder"]["inventory_id"]
+        )
+
+
+async def test_schemathesis_finds_nothing(world: World, settings: Settings, dsn: str, tmp_path: Path) -> None:
+    alice = await world.person(cents=10**10)
+    await world.stock(1000)
+    await for_sale_by_the_examples_id(world)
+    async with serving(settings, dsn) as port:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")),
+            *("run", f"http://127.0.0.1:{port}/openapi.json", "--header", f"x-api-key: {alice.api_key}"),
+            *("--seed", "20260923", "--max-time", str(SECONDS), "--no-color"),
+            cwd=tmp_path,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HERE)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+    assert process.returncode == 0, output.decode()[-20_000:]
+    await assert_invariants(world)
+    for table in ("phone_numbers", "endpoints", "kept_answers"):
+        assert await world.value(f"SELECT count(*) FROM {table}") > 0, f"it never got to the core: {table}"
