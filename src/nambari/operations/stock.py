@@ -1,0 +1,257 @@
+"""Fill the inventory, price it, take numbers out of it."""
+
+import csv
+import gzip
+import io
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from nambari.db import stocking
+from nambari.db.engine import Connection
+from nambari.domain.access import Environment
+from nambari.domain.e164 import InvalidNumber, country_code_valid, identify
+from nambari.domain.lifecycle import INVENTORY, StockStatus, advance
+from nambari.domain.money import InvalidAmount, parse_cents
+from nambari.domain.refusals import InvalidState, NotFound, ValidationError, invalid
+from nambari.domain.stock import StockLine, Unusable, check_header, read_line
+from nambari.wiring import Services
+
+BATCH = 20_000
+"""Lines that are held in memory at once."""
+
+TYPES = ("local", "mobile", "toll_free")
+Progress = Callable[[str, float], None]
+"""Told what is being done and how much of it is, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How a file's lines ended. `updated` are those that were for sale at other terms."""
+
+    added: int
+    unchanged: int
+    updated: int
+    rejected: int
+    unpriced: int
+
+
+async def import_file(
+    services: Services,
+    path: Path,
+    *,
+    country: str | None,
+    environment: Environment,
+    now: datetime,
+    progress: Progress,
+) -> Imported:
+    """Stock the numbers of a CSV file (or one packed by gzip), in one transaction and constant memory.
+
+    What cannot be stocked is written to FILE.rejected.csv with its line and reason. Raises ValidationError for a
+    file without a usable header, OSError for one that cannot be read.
+    """
+    if country is not None and not country_code_valid(country):
+        raise invalid("country", f"{country!r} is no country code, such as NG")
+    async with services.database.bulk() as connection:
+        async with connection.transaction():
+            await stocking.prepare(connection)
+            await _stage(services, connection, path, country, progress)
+            progress("comparing with the inventory", 0.0)
+            await stocking.sort_out(connection, environment)
+            usable, rejected = await stocking.counts(connection)
+            updated = await stocking.reprice(connection, environment)
+            added = await _add(connection, environment, usable + rejected, now, progress)
+            await _write_rejected(connection, path, rejected)
+        progress("putting the indexes in order", 0.0)
+        await stocking.refresh_statistics(connection)
+        unpriced = await stocking.unpriced(connection, environment)
+    return Imported(added, usable - added - updated, updated, rejected, unpriced)
+
+
+async def _stage(
+    services: Services, connection: Connection, path: Path, country: str | None, progress: Progress
+) -> None:
+    with path.open("rb") as raw:
+        size = max(1, os.fstat(raw.fileno()).st_size)
+        batch: list[tuple[Any, ...]] = []
+        for line, given, fields in _lines(raw, path.name):
+            batch.append(_staged(services, line, given, fields, country))
+            if len(batch) == BATCH:
+                await stocking.stage(connection, batch)
+                batch.clear()
+                progress("reading", raw.tell() / size)
+        await stocking.stage(connection, batch)
+        progress("reading", 1.0)
+
+
+def _lines(raw: BinaryIO, name: str) -> Iterator[tuple[int, str, dict[str, str] | str]]:
+    """Number of the line, what it gives as number, and its fields or the reason why it has none."""
+    binary = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if name.endswith(".gz") else raw
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
+    rows = csv.reader(text, strict=True)
+    header = [column.strip().lower() for column in next(rows, [])]
+    fault = check_header(header)
+    if fault is not None:
+        raise ValidationError(f"{name} {fault}.")
+    place = header.index("number")
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            yield rows.line_num, "", f"is not CSV: {error}"
+            continue
+        if not row:
+            continue
+        given = row[place].replace("\0", "�") if place < len(row) else ""
+        if len(row) > len(header):
+            yield rows.line_num, given, f"has {len(row)} fields under {len(header)} columns"
+        else:
+            yield rows.line_num, given, dict(zip(header, row, strict=False))
+    text.detach()
+
+
+def _staged(
+    services: Services, line: int, given: str, fields: dict[str, str] | str, country: str | None
+) -> tuple[Any, ...]:
+    """A row of the staging table."""
+    try:
+        read = _read(fields, country)
+    except Unusable as reason:
+        return (line, given[:100], str(reason), *[None] * 10)
+    number = read.number
+    return (
+        *(line, given, None, services.new_id("inv")),
+        *(number.e164, number.country, number.type, number.area_code, number.locality),
+        *(read.setup_cost_cents, read.monthly_cost_cents, list(read.capabilities), read.carrier),
+    )
+
+
+def _read(fields: dict[str, str] | str, country: str | None) -> StockLine:
+    """Raises Unusable."""
+    if isinstance(fields, str):
+        raise Unusable(fields)
+    return read_line({"number": "", **fields}, country)
+
+
+async def _add(connection: Connection, environment: Environment, lines: int, now: datetime, progress: Progress) -> int:
+    added = 0
+    last = await stocking.last_line(connection)
+    for first in range(1, last + 1, BATCH):
+        added += await stocking.add(connection, environment, first, first + BATCH - 1, now)
+        progress("stocking", min(1.0, (first + BATCH) / max(1, lines)))
+    return added
+
+
+async def _write_rejected(connection: Connection, path: Path, count: int) -> None:
+    """Beside the file; an older one of an import in which nothing is rejected now goes."""
+    target = rejected_path(path)
+    if not count:
+        target.unlink(missing_ok=True)
+        return
+    partial = target.with_name(target.name + ".part")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("line", "number", "reason"))
+        async for row in stocking.rejected(connection):
+            writer.writerow(row)
+    partial.replace(target)
+
+
+def rejected_path(path: Path) -> Path:
+    return path.with_name(path.name + ".rejected.csv")
+
+
+async def retire(services: Services, number: str, environment: Environment, now: datetime) -> str:
+    """Take a number that nobody holds off sale; its E.164 form. Raises NotFound, InvalidState, ValidationError."""
+    return await _move(services, number, environment, "retire", StockStatus.AVAILABLE, now)
+
+
+async def restock(services: Services, number: str, environment: Environment, now: datetime) -> str:
+    """Put a retired number on sale again. Raises as `retire`."""
+    return await _move(services, number, environment, "stock", StockStatus.RETIRED, now)
+
+
+async def _move(
+    services: Services, number: str, environment: Environment, verb: str, before: StockStatus, now: datetime
+) -> str:
+    try:
+        e164 = identify(number).e164
+    except InvalidNumber as error:
+        raise invalid("number", str(error)) from None
+    after = advance(INVENTORY, before, verb)
+    async with services.database.writing() as connection:
+        if not await stocking.move(connection, environment, e164, before, after, now):
+            status = await stocking.status(connection, environment, e164)
+            if status is None:
+                raise NotFound(f"{e164} is not in the inventory.")
+            if status == StockStatus.IN_SERVICE:
+                raise InvalidState(f"{e164} is owned by a customer; nothing was changed.", status=status)
+            raise InvalidState(f"{e164} is {status} already.", status=status)
+    return e164
+
+
+async def import_rates(services: Services, path: Path) -> int:
+    """Set the rates of a CSV file, all or none; how many. Raises ValidationError that names the line."""
+    rates = [_rate(path.name, line, fields) for line, fields in _rate_lines(path)]
+    async with services.database.writing() as connection:
+        await stocking.set_rates(connection, rates)
+    return len(rates)
+
+
+RATE_COLUMNS = ("country", "type", "setup_cost_cents", "monthly_cost_cents")
+
+
+def _rate_lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        rows = csv.DictReader(file, restkey="more", restval="")
+        if set(rows.fieldnames or ()) != set(RATE_COLUMNS):
+            raise ValidationError(f"{path.name} must have the columns {', '.join(RATE_COLUMNS)}.")
+        try:
+            for fields in rows:
+                yield rows.line_num, fields
+        except csv.Error as error:
+            raise ValidationError(f"{path.name}, line {rows.line_num}: is not CSV: {error}.") from None
+
+
+def _rate(name: str, line: int, fields: dict[str, str]) -> tuple[str, str, int, int]:
+    country, kind = fields["country"].strip(), fields["type"].strip()
+    where = f"{name}, line {line}"
+    if "more" in fields:
+        raise ValidationError(f"{where}: has more fields than columns.")
+    if not country_code_valid(country):
+        raise ValidationError(f"{where}: {country[:40]!r} is no country code, such as NG.")
+    if kind not in TYPES:
+        raise ValidationError(f"{where}: {kind[:40]!r} is no type; those are {', '.join(TYPES)}.")
+    try:
+        return country, kind, parse_cents(fields["setup_cost_cents"]), parse_cents(fields["monthly_cost_cents"])
+    except InvalidAmount as error:
+        raise ValidationError(f"{where}: a cost {error}.") from None
+
+
+EXPORT_COLUMNS = (
+    *("number", "country", "type", "area_code", "locality", "capabilities"),
+    *("setup_cost_cents", "monthly_cost_cents", "carrier", "status"),
+)
+
+
+async def export_file(services: Services, path: Path, environment: Environment) -> int:
+    """Write the whole stock to a CSV file that `import_file` takes again; how many lines. Never half a file."""
+    partial = path.with_name(path.name + ".part")
+    count = 0
+    try:
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, EXPORT_COLUMNS)
+            writer.writeheader()
+            async with services.database.bulk() as connection, connection.transaction():
+                async for row in stocking.listing(connection, environment, None, None):
+                    writer.writerow(row | {"capabilities": " ".join(row["capabilities"])})
+                    count += 1
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
