@@ -1,0 +1,96 @@
+"""The recorded statements under pgbench: the same text, prepared, with the same values, and nothing of ours around them."""
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from bench.figures import Run
+from bench.recorder import Statement
+
+_PARAMETER = re.compile(r"\$(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What one transaction of a pgbench client runs: `setup` sets its variables, `fixed` are those of the whole run."""
+
+    statements: list[Statement]
+    setup: tuple[str, ...] = ()
+    varying: Mapping[str, str] = field(default_factory=dict)
+    """An SQL expression for each recorded value that is another in every transaction."""
+
+
+def _write(script: Script, prefix: str, fixed: dict[str, str]) -> str:
+    lines = list(script.setup)
+    for place, statement in enumerate(script.statements):
+        expressions = [
+            _expression(f"{prefix}{place}_{number}", value, kind, script.varying, fixed)
+            for number, (value, kind) in enumerate(zip(statement.values, statement.types, strict=True))
+        ]
+        sql = _PARAMETER.sub(lambda found, given=expressions: given[int(found[1]) - 1], statement.sql)  # type: ignore[misc]
+        lines.append(" ".join(sql.split()) + ";")
+    return "\n".join(lines) + "\n"
+
+
+def _expression(name: str, value: Any, kind: str, varying: Mapping[str, str], fixed: dict[str, str]) -> str:
+    if isinstance(value, list) and any(str(item) in varying for item in value):
+        return f"(ARRAY[{', '.join(varying[str(item)] for item in value)}])::{kind}"
+    if str(value) in varying:
+        return f"({varying[str(value)]})::{kind}"
+    if value is None:
+        return f"NULL::{kind}"
+    fixed[name] = _text(value)
+    return f"(:{name})::{kind}"
+
+
+def _text(value: Any) -> str:
+    """A value in PostgreSQL's own text form."""
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return json.dumps(value, default=str)
+    if isinstance(value, list):
+        return "{" + ",".join(json.dumps(str(item)) for item in value) + "}"
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Pgbench:
+    program: Path
+    dsn: str
+    folder: Path
+    clients: int
+
+    def run(self, scripts: list[Script], seconds: float, variables: Mapping[str, object] = {}) -> Run:
+        """Each transaction is one of the scripts, by turns at random."""
+        fixed = {name: str(value) for name, value in variables.items()}
+        files = []
+        for place, script in enumerate(scripts):
+            path = self.folder / f"script_{place}.sql"
+            path.write_text(_write(script, f"s{place}_", fixed))
+            files += ["-f", str(path)]
+        for log in self.folder.glob("latency*"):
+            log.unlink()
+        place_of = urlsplit(self.dsn)
+        asked = parse_qs(place_of.query)
+        command = [
+            *(str(self.program), "-n", "-M", "prepared", "-c", str(self.clients), "-j", "1"),
+            *("-T", str(max(1, round(seconds))), "-l", "--log-prefix", str(self.folder / "latency")),
+            *(word for name, value in fixed.items() for word in ("-D", f"{name}={value}")),
+            *files,
+            *("-h", asked["host"][0], "-p", asked["port"][0], "-U", str(place_of.username), place_of.path.strip("/")),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        rate = re.search(r"tps = ([\d.]+)", done.stdout)
+        if done.returncode or rate is None:
+            raise RuntimeError(f"pgbench failed: {done.stderr[-2000:]}")
+        logs = [line.split() for log in self.folder.glob("latency*") for line in log.read_text().splitlines()]
+        return Run(per_second=float(rate[1]), latencies=[int(line[2]) / 1e6 for line in logs])

@@ -1,0 +1,70 @@
+"""The process that is measured: Nambari as it is served, or the same server answering constants.
+
+`python -m bench.service`, told by a line of JSON on its standard input; ends when that closes.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from litestar import Litestar, Response, get, post
+
+from nambari.api.app import with_request_id
+from nambari.server import configure
+from nambari.settings import Settings
+
+
+def constants(answers: dict[str, str]) -> Litestar:
+    """As little as the framework can do: each path has its answer, ready as bytes. A body is read and not looked at."""
+
+    def answer(text: str, status: int = 200) -> Response[bytes]:
+        return Response(text.encode(), media_type="application/json", status_code=status)
+
+    @get("/v1/phone-numbers")
+    async def list_numbers() -> Response[bytes]:
+        return answer(answers["list"])
+
+    @get("/v1/phone-numbers/available")
+    async def search_numbers() -> Response[bytes]:
+        return answer(answers["search"])
+
+    @get("/v1/phone-numbers/{number_id:str}")
+    async def get_number(number_id: str) -> Response[bytes]:  # noqa: ARG001
+        return answer(answers["get"])
+
+    @post("/v1/phone-numbers")
+    async def purchase_number(body: bytes) -> Response[bytes]:  # noqa: ARG001
+        return answer(answers["purchase"], 201)
+
+    @get("/healthz")
+    async def health() -> Response[bytes]:
+        return answer("{}")
+
+    handlers = [list_numbers, search_numbers, get_number, purchase_number, health]
+    return Litestar(route_handlers=handlers, openapi_config=None, logging_config=None)
+
+
+async def serve(wanted: dict[str, Any]) -> None:
+    settings = Settings(data_dir=Path("/nonexistent"), database_connections=wanted["connections"])
+    config = configure(settings, wanted["dsn"], "127.0.0.1", wanted["port"])
+    if wanted["constants"]:
+        config.app = with_request_id(constants(wanted["constants"]))
+    server = uvicorn.Server(config)
+
+    async def stop_with_parent() -> None:
+        await asyncio.to_thread(sys.stdin.read)
+        server.should_exit = True
+
+    watch = asyncio.create_task(stop_with_parent())
+    await server.serve()
+    watch.cancel()
+
+
+if __name__ == "__main__":
+    asked = json.loads(sys.stdin.readline())
+    import uvloop
+
+    uvloop.run(serve(asked))
