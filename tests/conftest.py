@@ -8,12 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from litestar import Litestar
+from tests.cast import World
 
 from nambari.api.app import application, with_request_id
 from nambari.db import embedded
 from nambari.db.migrate import migrate
 from nambari.settings import Settings
-from tests.cast import World
 
 TEMPLATE = "nambari_template"
 
@@ -54,7 +54,7 @@ class Databases:
         return dsn_of(self._server, name)
 
     def drop(self, dsn: str) -> None:
-        name = dsn.split("?")[0].rsplit("/", 1)[-1]
+        name = dsn.split("?", maxsplit=1)[0].rsplit("/", 1)[-1]
         with psycopg.connect(self._server.dsn, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -1,4 +1,4 @@
-"""How does one process serve HTTP? uvicorn, with the bounds that it leaves open: the size and time of a request's head."""
+"""How does one process serve HTTP? uvicorn, with the bounds that it leaves open: size and time of a request's head."""
 
 import asyncio
 from typing import Any
