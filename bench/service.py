@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from litestar import Litestar, Response, get, post
 
-from nambari.api.app import with_request_id
+from nambari.api.app import create_app, with_request_id
 from nambari.server import configure
 from nambari.settings import Settings
 
@@ -49,10 +49,9 @@ def constants(answers: dict[str, str]) -> Litestar:
 
 async def serve(wanted: dict[str, Any]) -> None:
     settings = Settings(data_dir=Path("/nonexistent"), database_connections=wanted["connections"])
-    config = configure(settings, wanted["dsn"], "127.0.0.1", wanted["port"])
-    if wanted["constants"]:
-        config.app = with_request_id(constants(wanted["constants"]))
-    server = uvicorn.Server(config)
+    answers = wanted["constants"]
+    app = with_request_id(constants(answers)) if answers else create_app(settings, wanted["dsn"])
+    server = uvicorn.Server(configure(app, host="127.0.0.1", port=wanted["port"]))
 
     async def stop_with_parent() -> None:
         await asyncio.to_thread(sys.stdin.read)

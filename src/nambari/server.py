@@ -1,13 +1,22 @@
 """How does one process serve HTTP? uvicorn, with the bounds that it leaves open: size and time of a request's head."""
 
 import asyncio
+import os
+import signal
+from multiprocessing import parent_process
+from socket import socket
+from threading import Thread
 from typing import Any
 
 import uvicorn
+from litestar.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
 
-from nambari.api.app import create_app
-from nambari.settings import Settings
+from nambari import logs
+from nambari.api.app import Beside, create_app
+from nambari.settings import Settings, read, variable
+from nambari.worker import work
 
 HEAD_MAX_BYTES = 32 * 1024
 HEAD_TIMEOUT_SECONDS = 10.0
@@ -61,17 +70,60 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
 
-def configure(settings: Settings, dsn: str, host: str, port: int) -> uvicorn.Config:
+def configure(app: ASGIApp | str, **more: Any) -> uvicorn.Config:
+    """Our bounds around an application, or around the one that the function named `module:name` makes."""
     return uvicorn.Config(
-        create_app(settings, dsn),
-        host=host,
-        port=port,
+        app,
+        factory=isinstance(app, str),
         http=BoundedHttp,
         loop="uvloop",
         lifespan="on",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whom to believe is a setting, and auth.py reads it
         log_config=None,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        **more,
     )
+
+
+def serve(settings: Settings, dsn: str, listening: socket, *, workers: int, sweeps: bool) -> bool:
+    """Serve on an open socket, in `workers` processes, until a signal; requests in flight are finished.
+
+    False if it could not even start.
+    """
+    if workers == 1:
+        server = uvicorn.Server(configure(create_app(settings, dsn, beside=work if sweeps else None)))
+        server.run([listening])
+        return server.started
+    os.environ[variable("database_url")] = dsn  # what the processes read, as each builds its application itself
+    factory = sweeping_app if sweeps else app_alone
+    config = configure(f"{factory.__module__}:{factory.__name__}", workers=workers)
+    Multiprocess(config, sockets=[listening]).run()
+    return True
+
+
+def sweeping_app() -> ASGIApp:
+    """The application of one of several processes, with the background's sweeps."""
+    return _app_of_environment(work)
+
+
+def app_alone() -> ASGIApp:
+    """The application of one of several processes."""
+    return _app_of_environment(None)
+
+
+def _app_of_environment(beside: Beside | None) -> ASGIApp:
+    settings = read(os.environ)
+    logs.configure(settings.log_level)
+    Thread(target=_end_with_parent, daemon=True).start()
+    return create_app(settings, settings.database_url, beside=beside)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed could not tell us to end."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

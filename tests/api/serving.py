@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
+from nambari.api.app import create_app
 from nambari.server import configure
 from nambari.settings import Settings
 
@@ -13,7 +14,7 @@ from nambari.settings import Settings
 @asynccontextmanager
 async def serving(settings: Settings, dsn: str) -> AsyncIterator[int]:
     """Its port."""
-    server = uvicorn.Server(configure(settings, dsn, "127.0.0.1", 0))
+    server = uvicorn.Server(configure(create_app(settings, dsn), host="127.0.0.1", port=0))
     task = asyncio.create_task(server.serve())
     while not server.started:
         assert not task.done(), task.exception()

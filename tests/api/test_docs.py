@@ -40,9 +40,10 @@ async def test_all_that_the_page_loads_is_here(world: World) -> None:
 START = """
 import sys
 from pathlib import Path
+from nambari.api.app import create_app
 from nambari.server import configure
 from nambari.settings import Settings
-configure(Settings(data_dir=Path("/nonexistent")), "postgresql://nowhere", "127.0.0.1", 0)
+configure(create_app(Settings(data_dir=Path("/nonexistent")), "postgresql://nowhere"))
 print(sorted({"swagger_ui_bundle", "nambari.api.document", "nambari.api.described"} & set(sys.modules)))
 """
 

@@ -1,6 +1,5 @@
 """How do tests run the service as it is run: a process on a real port, with signals, of which nothing is left?"""
 
-import importlib.util
 import os
 import signal
 import socket
@@ -115,13 +114,7 @@ class Service:
 
 
 def serve(port: int, *options: str) -> list[str]:
-    there_is_one = importlib.util.find_spec("nambari.cli") is not None
-    program = (
-        ["-c", "from nambari.cli import main; main()"]
-        if there_is_one
-        else [str(Path(__file__).with_name("service.py"))]
-    )
-    return [sys.executable, *program, "serve", "--host", HOST, "--port", str(port), *options]
+    return [sys.executable, "-m", "nambari", "serve", "--host", HOST, "--port", str(port), *options]
 
 
 def environment(home: Path) -> dict[str, str]:

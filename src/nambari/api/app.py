@@ -1,7 +1,10 @@
 """How do the doors of HTTP fit together? The application, its lifespan, and what every answer carries."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
 
 from litestar import Litestar, Router
 from litestar.enums import ScopeType
@@ -13,19 +16,23 @@ from nambari.api.auth import KeyCache, authorize
 from nambari.api.errors import HANDLERS
 from nambari.api.reading import StrictRequest
 from nambari.settings import Settings
-from nambari.wiring import new_id, open_services
+from nambari.wiring import Services, new_id, open_services
 
 MOST_BODY_BYTES = 1_000_000
 _TELLING_METHODS = {204, 405}
 """The statuses that come with an Allow header."""
 
 
-def create_app(settings: Settings, dsn: str) -> ASGIApp:
+Beside: TypeAlias = Callable[[Services], Coroutine[Any, Any, None]]
+"""What runs in the background of the application, until it is cancelled."""
+
+
+def create_app(settings: Settings, dsn: str, beside: Beside | None = None) -> ASGIApp:
     """The ASGI application on the database at `dsn`."""
-    return with_request_id(application(settings, dsn))
+    return with_request_id(application(settings, dsn, beside))
 
 
-def application(settings: Settings, dsn: str) -> Litestar:
+def application(settings: Settings, dsn: str, beside: Beside | None = None) -> Litestar:
     """What answers, before each answer is given its request id."""
 
     @asynccontextmanager
@@ -33,7 +40,8 @@ def application(settings: Settings, dsn: str) -> Litestar:
         async with open_services(settings, dsn) as services:
             app.state.services = services
             app.state.key_cache = KeyCache(settings.key_cache_seconds)
-            yield
+            async with _running(beside, services):
+                yield
 
     return Litestar(
         route_handlers=[
@@ -53,6 +61,20 @@ def application(settings: Settings, dsn: str) -> Litestar:
         logging_config=None,
         debug=False,
     )
+
+
+@asynccontextmanager
+async def _running(beside: Beside | None, services: Services) -> AsyncIterator[None]:
+    if beside is None:
+        yield
+        return
+    task = asyncio.create_task(beside(services))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def with_request_id(app: ASGIApp) -> ASGIApp:

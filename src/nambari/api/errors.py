@@ -1,6 +1,5 @@
 """Which HTTP status has each refusal? And how any exception becomes an answer that tells nothing of our inside."""
 
-import traceback
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from nambari.api.shapes import ErrorBody
 from nambari.db.engine import DatabaseUnavailable
 from nambari.domain import refusals
 from nambari.domain.refusals import Refusal
+from nambari.logs import places
 from nambari.operations.idempotency import ReplayedRefusal
 
 STATUS: dict[type[Refusal], int] = {
@@ -125,11 +125,10 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
 
 def on_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A bug. Logged by the places it passed, never by its values, which may be secrets or personal data."""
-    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     _log.error(
         "unexpected exception",
         kind=type(error).__name__,
-        places=places[-8:],
+        places=places(error),
         request_id=request.scope["state"]["request_id"],
     )
     return answer(request, refusals.InternalError("Something broke on our side. It is logged; tell us the request_id."))

@@ -1,0 +1,5 @@
+"""`python -m nambari` is `nambari`."""
+
+from nambari.cli import main
+
+main()

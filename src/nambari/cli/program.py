@@ -1,0 +1,89 @@
+"""The program itself: its commands put together, and every failure told as one line that says what to do."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.exceptions import TyperException
+
+from nambari.cli import serving
+from nambari.db.embedded import EmbeddedUnavailable
+from nambari.db.engine import DatabaseUnavailable
+from nambari.db.migrate import MigrationFailed
+from nambari.domain.refusals import Refusal
+from nambari.settings import InvalidSetting
+
+REFUSED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="nambari",
+    help="Sell and run phone numbers for AI voice agents.",
+    epilog="Start with [bold]nambari demo[/bold]. Settings are read from NAMBARI_… variables:"
+    " [bold]nambari doctor[/bold] explains them.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+serving.add_to(app)
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, _end)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _end(*_: object) -> None:
+    """As an exception, so that whatever is held is given back on the way out."""
+    raise SystemExit(0)
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code: 0, 1 for a refusal, 2 for wrong usage, 130 for Ctrl-C."""
+    try:
+        result: Any = typer.main.get_command(app).main(arguments, prog_name="nambari", standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output, `head` for one, has had enough: no more of it, and no complaint.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    except _TOLD as error:
+        code, sentence = next(_FAILURES[kind] for kind in _FAILURES if isinstance(error, kind))
+        if told := " ".join(sentence(error).split()):
+            typer.echo(f"nambari: {told}", err=True)
+        return getattr(error, "exit_code", code)
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: Any) -> str:
+    """Nothing where the help was shown already, as it is to a command without arguments."""
+    context = getattr(error, "ctx", None)
+    sentence = error.format_message().rstrip(".")
+    hint = f" See `{context.command_path} --help`." if context else ""
+    return f"{sentence}.{hint}" if sentence else ""
+
+
+def _file(error: Any) -> str:
+    return f"{error.filename or 'A file'}: {error.strerror or error}."
+
+
+_FAILURES: dict[type[Exception], tuple[int, Callable[[Any], str]]] = {
+    TyperException: (REFUSED, _usage),
+    InvalidSetting: (WRONG_USAGE, str),
+    Refusal: (REFUSED, lambda refusal: refusal.sentence),
+    DatabaseUnavailable: (
+        REFUSED,
+        lambda error: f"The database cannot be reached: {error}. `nambari doctor` looks into it.",
+    ),
+    EmbeddedUnavailable: (REFUSED, str),
+    MigrationFailed: (REFUSED, str),
+    OSError: (REFUSED, _file),
+}
+"""The exit code of each failure, unless it brings its own, and how it is told."""
+_TOLD = tuple(_FAILURES)

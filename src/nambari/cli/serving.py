@@ -1,0 +1,102 @@
+"""Commands that run for long: serve, worker; and those that look after the schema: migrate, doctor."""
+
+import asyncio
+import os
+import socket
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from nambari import logs, server, worker
+from nambari.cli import session
+from nambari.db import migrate as migration
+from nambari.settings import Settings
+from nambari.wiring import open_services
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8000
+MOST_WORKERS = 64
+
+Host = Annotated[str, typer.Option(help="The address to serve on.")]
+Port = Annotated[int, typer.Option(help="The port to serve on.", min=1, max=65535)]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(serve)
+    app.command(name="worker")(work)
+    app.command()(migrate)
+
+
+def serve(
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+    workers: Annotated[int, typer.Option(help="How many processes answer.", min=1, max=MOST_WORKERS)] = 1,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave the sweeps to `nambari worker`.")] = False,
+) -> int:
+    """Serve the API, and unless told not to, do what falls due in the background.
+
+    Migrates first. Ends on Ctrl-C or SIGTERM, when the requests in flight are finished.
+    """
+    settings = session.read_settings()
+    logs.configure(settings.log_level)
+    with listen(host, port) as listening, session.database(settings) as dsn:
+        session.bring_up_to_date(settings, dsn)
+        typer.echo(
+            f"Nambari serves {url(host, port)}/v1; its documentation is at {url(host, port)}/docs. Ctrl-C ends it."
+        )
+        return run(settings, dsn, listening, workers=workers, sweeps=not no_worker)
+
+
+def run(settings: Settings, dsn: str, listening: socket.socket, *, workers: int, sweeps: bool) -> int:
+    """The exit code, once a signal has ended it."""
+    try:
+        return 0 if server.serve(settings, dsn, listening, workers=workers, sweeps=sweeps) else 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound before anything is started, so that a taken port is told at once. Raises TyperException."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise TyperException(f"{host}:{port} cannot be served: {reason}. Take another with --port or --host.") from None
+
+
+def url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def work() -> int:
+    """Do what falls due in the background, and nothing else. Any number of these may run at once."""
+    settings = session.read_settings()
+    logs.configure(settings.log_level)
+    with session.database(settings) as dsn:
+        session.bring_up_to_date(settings, dsn)
+        typer.echo("Nambari's worker is running. Ctrl-C ends it.")
+        try:
+            asyncio.run(_work(settings, dsn))
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+async def _work(settings: Settings, dsn: str) -> None:
+    async with open_services(settings, dsn) as services:
+        await worker.work(services)
+
+
+def migrate() -> None:
+    """Bring the database's schema up to date. `serve` and the other commands do so by themselves."""
+    settings = session.read_settings()
+    with session.database(settings) as dsn:
+        before = asyncio.run(session.step(settings, dsn))
+        migration.migrate(dsn)
+        newest = migration.newest_step()
+    if before == newest:
+        typer.echo(f"The schema is up to date, at step {newest}.")
+    else:
+        typer.echo(f"The schema is now at step {newest}; it was at {before or 'none'}.")

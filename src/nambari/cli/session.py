@@ -1,0 +1,61 @@
+"""How does a command reach the database? Settings, server, schema up to date, services; and all is left again."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from nambari import settings as settings_module
+from nambari.db import migrate, schema
+from nambari.domain.access import Caller, Environment
+from nambari.operations.idempotency import Attempt
+from nambari.settings import Settings
+from nambari.wiring import Services, attach_server, new_id, open_services
+
+Result = TypeVar("Result")
+
+
+def read_settings() -> Settings:
+    """Raises InvalidSetting."""
+    return settings_module.read(os.environ)
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The DSN of the server that the settings name, or of the embedded one, which runs meanwhile."""
+    server = attach_server(settings)
+    try:
+        yield server.dsn
+    finally:
+        server.close()
+
+
+def bring_up_to_date(settings: Settings, dsn: str) -> None:
+    """Migrate if the schema is behind. Raises MigrationFailed, DatabaseUnavailable."""
+    if asyncio.run(step(settings, dsn)) != migrate.newest_step():
+        migrate.migrate(dsn)
+
+
+async def step(settings: Settings, dsn: str) -> str | None:
+    """The migration that this database is at; None if it is empty."""
+    async with open_services(settings, dsn) as services, services.database.reading() as connection:
+        return await schema.step(connection)
+
+
+def with_services(act: Callable[[Services], Awaitable[Result]]) -> Result:
+    """Do `act` on a database that is up to date, whether or not the service runs."""
+    settings = read_settings()
+
+    async def run(dsn: str) -> Result:
+        async with open_services(settings, dsn) as services:
+            return await act(services)
+
+    with database(settings) as dsn:
+        bring_up_to_date(settings, dsn)
+        return asyncio.run(run(dsn))
+
+
+def operator(organization_id: str, environment: Environment = Environment.LIVE) -> Attempt:
+    """The operator, acting for an organization: without a key, at the command line."""
+    return Attempt(caller=Caller(None, organization_id, environment), request_id=new_id("req"))

@@ -1,0 +1,13 @@
+"""Let go of what is kept for a time only."""
+
+from datetime import datetime, timedelta
+
+from nambari.db import kept_answers
+from nambari.wiring import Services
+
+
+async def answers(services: Services, now: datetime, limit: int) -> int:
+    """Forget up to `limit` answers whose Idempotency-Keys are past their time; how many."""
+    before = now - timedelta(hours=services.settings.idempotency_hours)
+    async with services.database.writing() as connection:
+        return await kept_answers.forget_of_all(connection, before, limit)
