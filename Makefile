@@ -22,7 +22,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 run: setup ## the demo: PostgreSQL, inventory, keys, curl lines, the service
-	@$(BIN)/nambari demo
+	@NAMBARI_DATA_DIR="$${NAMBARI_DATA_DIR:-$(CURDIR)/.nambari}" $(BIN)/nambari demo
 
 test: setup ## every test
 	@$(BIN)/pytest

@@ -398,3 +398,17 @@ def test_an_ordinary_user() -> None:
         assert done.returncode == 0, done.stderr
         assert "may not be used by this user: correct its permissions" in done.stdout
         assert processes_of(Path(home)) == []
+
+
+def test_erase_begins_anew_but_never_under_a_user(home: Path) -> None:
+    server = attach(home, durable=False)
+    ask(server.dsn, "CREATE TABLE kept (x int)")
+    with pytest.raises(EmbeddedUnavailable, match="in use"):
+        embedded.erase(home)
+    server.close()
+    embedded.erase(home)
+    assert not list(home.glob("pgdata*"))
+    embedded.erase(home)  # there is nothing, and nothing is wrong
+    server = attach(home, durable=False)
+    assert ask(server.dsn, "SELECT to_regclass('kept') IS NULL") is True
+    server.close()

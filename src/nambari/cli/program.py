@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from nambari.cli import serving
+from nambari.cli import demo, serving
 from nambari.db.embedded import EmbeddedUnavailable
 from nambari.db.engine import DatabaseUnavailable
 from nambari.db.migrate import MigrationFailed
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+demo.add_to(app)
 serving.add_to(app)
 
 

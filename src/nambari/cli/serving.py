@@ -17,6 +17,7 @@ from nambari.wiring import open_services
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 MOST_WORKERS = 64
+BACKLOG = 2048
 
 Host = Annotated[str, typer.Option(help="The address to serve on.")]
 Port = Annotated[int, typer.Option(help="The port to serve on.", min=1, max=65535)]
@@ -60,7 +61,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket bound before anything is started, so that a taken port is told at once. Raises TyperException."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise TyperException(f"{host}:{port} cannot be served: {reason}. Take another with --port or --host.") from None

@@ -33,7 +33,7 @@ from nambari.db.server_program import (
     run_step,
 )
 
-__all__ = ["EmbeddedServer", "EmbeddedUnavailable", "attach"]
+__all__ = ["EmbeddedServer", "EmbeddedUnavailable", "attach", "erase"]
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +109,26 @@ def attach(data_dir: Path, *, durable: bool = True) -> EmbeddedServer:
     except OSError as error:
         raise EmbeddedUnavailable(_explain_os_error(data_dir, error)) from error
     return EmbeddedServer(dsn, home, users)
+
+
+def erase(data_dir: Path) -> None:
+    """Remove the database of this data directory, if there is one. Raises EmbeddedUnavailable while anyone uses it."""
+    home = data_dir.expanduser().resolve()
+    if not (home / keeper.PGDATA).exists():
+        return
+    with _start_lock(home):
+        alone = keeper.try_lock(str(home / keeper.USERS_LOCK))
+        if alone is None:
+            raise EmbeddedUnavailable(f"the database in {home} is in use: end the programs that use it first")
+        try:
+            keeper.stop_server(str(home), time.monotonic() + keeper.PATIENCE_SECONDS)
+            # Out of the way in one step: a pgdata that exists is whole.
+            gone = home / "pgdata.erased"
+            shutil.rmtree(gone, ignore_errors=True)
+            (home / keeper.PGDATA).rename(gone)
+            shutil.rmtree(gone)
+        finally:
+            os.close(alone)
 
 
 def _make_home(data_dir: Path) -> Path:
