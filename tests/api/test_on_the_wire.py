@@ -50,6 +50,15 @@ async def test_bytes_that_are_no_text(world: World, settings: Settings, dsn: str
             assert given["x-request-id"].startswith("req_")
 
 
+async def test_a_client_cannot_say_where_it_comes_from(world: World, settings: Settings, dsn: str) -> None:
+    """Unless a setting says that what we see is a proxy of ours. The loopback is none by itself."""
+    _, secret = await world.key(await world.organization(), allowed_ips=["203.0.113.7"])
+    async with serving(settings, dsn) as port:
+        claims = (b"x-forwarded-for: 203.0.113.7", b"forwarded: for=203.0.113.7", b"x-real-ip: 203.0.113.7")
+        status, _, body = await exchange(port, request(secret, b"GET /v1/kyc", *claims))
+        assert (status, body["code"]) == (403, "IP_NOT_ALLOWED")
+
+
 async def test_head_over_the_wire(world: World, settings: Settings, dsn: str) -> None:
     alice = await world.person()
     async with serving(settings, dsn) as port:

@@ -1,0 +1,101 @@
+"""Does `serve --workers N` hold together? One port, several processes, one end; and a key's revocation reaches all."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil  # type: ignore[import-untyped,unused-ignore]
+import pytest
+
+from nambari.db.migrate import migrate
+from tests.story.processes import Service, attach, children, database, environment, processes_of, service, until
+
+WORKERS = 3
+ASKED_EACH = 40
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Iterator[Service]:
+    with service(tmp_path / "home", "--workers", str(WORKERS)) as made:
+        yield made
+
+
+def statuses(url: str, key: str, times: int) -> set[int]:
+    """Each request on a connection of its own, so that the kernel spreads them over the processes."""
+    return {httpx2.get(f"{url}/v1/credits", headers={"x-api-key": key}).status_code for _ in range(times)}
+
+
+async def a_key(home: Path) -> tuple[str, str]:
+    home.mkdir(parents=True, exist_ok=True)
+    server = attach(home)
+    migrate(server.dsn)
+    async with database(home) as world:
+        made = await world.key(await world.organization())
+    server.close()
+    return made
+
+
+async def test_a_revoked_key_stops_within_a_second_on_every_process(several: Service) -> None:
+    key_id, secret = await a_key(several.home)
+    several.start()
+    assert statuses(several.url, secret, ASKED_EACH) == {200}
+    revoke = [sys.executable, "-m", "nambari", "key", "revoke", key_id]
+    done = subprocess.run(revoke, capture_output=True, text=True, check=False, env=environment(several.home))
+    revoked_at = time.monotonic()
+    assert done.returncode == 0, done.stderr
+    until(lambda: time.monotonic() > revoked_at + 1, 5, "a second")
+    assert statuses(several.url, secret, ASKED_EACH) == {401}
+    assert several.stop() == 0, several.output
+
+
+def test_they_end_together(several: Service) -> None:
+    several.start()
+    assert len(children(several.process.pid)) >= WORKERS
+    assert several.interrupt() == 0, several.output
+    until(lambda: not processes_of(several.home), 30, "the end of every process")
+    assert "Traceback" not in several.output
+
+
+def test_they_do_not_outlive_a_killed_parent(several: Service) -> None:
+    several.start()
+    os.kill(several.process.pid, signal.SIGKILL)
+    several.process.wait(10)
+    until(lambda: not processes_of(several.home), 60, "the end of every process")
+    several.start()
+    assert several.stop() == 0
+
+
+def test_one_that_is_killed_is_replaced(several: Service) -> None:
+    several.start()
+
+    def serving() -> list[int]:
+        alive = [each for each in children(several.process.pid) if each.status() != psutil.STATUS_ZOMBIE]
+        return [each.pid for each in alive if "spawn_main" in " ".join(each.cmdline())]
+
+    until(lambda: len(serving()) == WORKERS, 30, "every process")
+    victim = serving()[0]
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: len(serving()) == WORKERS and victim not in serving(), 60, "the replacement")
+    assert {httpx2.get(f"{several.url}/healthz").status_code for _ in range(ASKED_EACH)} == {200}
+
+
+def test_the_worker_alone(tmp_path: Path) -> None:
+    """It serves nothing, ends on a signal, and leaves nothing."""
+    with service(tmp_path / "home") as made:
+        made.home.mkdir()
+        with (made.home / "service.log").open("wb") as log:
+            made._process = subprocess.Popen(
+                [sys.executable, "-m", "nambari", "worker"],
+                stdout=log,
+                stderr=log,
+                env=environment(made.home),
+                start_new_session=True,
+            )
+        until(lambda: "worker is running" in made.output, 60, "the worker")
+        assert made.stop() == 0, made.output
+        until(lambda: not processes_of(made.home), 30, "the end of every process")
