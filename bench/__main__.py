@@ -45,10 +45,9 @@ async def prepare(plan: Plan, dsn: str) -> tuple[list[Buyer], list[Case]]:
     async with open_services(settings, dsn) as services:
         buyers = await pool.enrol(services, plan.connections)
     pool.fill(dsn, plan.numbers, buyers)
-    first_place = pool.OWNED_BY_EACH * len(buyers) + 1
     async with recording(settings, dsn) as recorded:
         cases = await reading_cases(recorded, buyers, plan.connections)
-        cases += await buying_cases(recorded, buyers, plan.connections, plan.seconds, first_place)
+        cases += await buying_cases(recorded, buyers, plan.connections, plan.seconds)
     return buyers, cases
 
 

@@ -1,4 +1,4 @@
-"""Which operations are measured? For each its requests, and the same work as pgbench scripts made from its recording."""
+"""Which operations are measured? For each its requests, and the same work for pgbench, made from its recording."""
 
 import json
 import re
@@ -73,26 +73,24 @@ async def reading_cases(recording: Recording, buyers: list[Buyer], connections: 
     ]
 
 
-async def buying_cases(
-    recording: Recording, buyers: list[Buyer], connections: int, seconds: float, first_place: int
-) -> list[Case]:
+async def buying_cases(recording: Recording, buyers: list[Buyer], connections: int, seconds: float) -> list[Case]:
     """Purchases with an Idempotency-Key: each connection another organization, then all of them one."""
-    places = _Places(first_place)
+    turns = _Turns(pool.OWNED_BY_EACH * len(buyers))
     block = int(PURCHASES_PREPARED_PER_SECOND * max(1.0, seconds))
 
     async def case(name: str, buyers: list[Buyer]) -> Case:
-        place = places.take(1)
+        place = pool.local_place(turns.take(1))
         bought = await recording.ask("POST", *_purchase(place, buyers[0]))
         script = _purchase_script(bought, place, buyers)
 
         def work() -> Work:
-            first = places.take(block)
+            first = turns.take(block)
             requests = [[] for _ in range(connections)]  # type: list[list[str]]
             for offset in range(block):
                 client = offset % connections
-                path, secret, body, key = _purchase(first + offset, buyers[client % len(buyers)])
+                path, secret, body, key = _purchase(pool.local_place(first + offset), buyers[client % len(buyers)])
                 requests[client].append(compose("POST", path, secret, body, key))
-            variables = {"i": 0, "first": places.take(block), "stride": connections}
+            variables = {"i": 0, "first": turns.take(block), "stride": connections}
             return Work(requests, [script], variables)
 
         return Case(name, bought, work, once=True)
@@ -124,7 +122,11 @@ def _purchase_script(bought: Exchange, place: int, buyers: list[Buyer]) -> Scrip
     for made in _strings(bought):
         if found := _MADE_FOR_ONE.fullmatch(made):
             varying[made] = _padded(f"{found[1]}{len(varying)}_", ":place")
-    setup = ("\\set i :i + 1", "\\set place :first + :client_id + :stride * :i")
+    setup = (
+        "\\set turn :first + :client_id + :stride * :i",
+        f"\\set place {pool.LOCAL_PLACE}",
+        "\\set i :i + 1",
+    )
     return Script(bought.statements, setup, varying)
 
 
@@ -140,11 +142,11 @@ def _strings(exchange: Exchange) -> list[str]:
     ]
 
 
-class _Places:
-    """Where in the pool nothing has been bought yet."""
+class _Turns:
+    """Which local numbers nobody has bought yet."""
 
-    def __init__(self, first: int) -> None:
-        self._next = first
+    def __init__(self, sold: int) -> None:
+        self._next = sold  # of which the local ones are fewer
 
     def take(self, count: int) -> int:
         first = self._next

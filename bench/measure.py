@@ -66,7 +66,7 @@ class Bench:
             self.tell(f"{case.name}, round {turn} of {self.rounds}")
             work = case.work()
             ours.append(self.ours.load(work.clients, self.seconds, status, once=case.once))
-            under_pgbench.append(self.pgbench.run(work.scripts, self.seconds, work.variables))
+            under_pgbench.append(self.pgbench.run(work.scripts, self.seconds, work.variables, buying=case.once))
             constant.append(self.constant.load(work.clients, self.seconds, status))
         return Row(case.name, len(case.exchange.body), summarize(ours), summarize(under_pgbench), summarize(constant))
 

@@ -1,4 +1,4 @@
-"""The recorded statements under pgbench: the same text, prepared, with the same values, and nothing of ours around them."""
+"""The recorded statements under pgbench: the same text, prepared, with the same values, and nothing of ours around."""
 
 import json
 import re
@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+import psycopg
+
 from bench.figures import Run
 from bench.recorder import Statement
 
+_JSON = "pg_catalog.jsonb"
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -45,7 +49,7 @@ def _expression(name: str, value: Any, kind: str, varying: Mapping[str, str], fi
         return f"({varying[str(value)]})::{kind}"
     if value is None:
         return f"NULL::{kind}"
-    fixed[name] = _text(value)
+    fixed[name] = msgspec.json.encode(value).decode() if kind == _JSON else _text(value)
     return f"(:{name})::{kind}"
 
 
@@ -55,8 +59,6 @@ def _text(value: Any) -> str:
         return f"\\x{value.hex()}"
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, dict):
-        return json.dumps(value, default=str)
     if isinstance(value, list):
         return "{" + ",".join(json.dumps(str(item)) for item in value) + "}"
     return str(value)
@@ -69,8 +71,11 @@ class Pgbench:
     folder: Path
     clients: int
 
-    def run(self, scripts: list[Script], seconds: float, variables: Mapping[str, object] = {}) -> Run:
-        """Each transaction is one of the scripts, by turns at random."""
+    def run(
+        self, scripts: list[Script], seconds: float, variables: Mapping[str, object] = {}, *, buying: bool = False
+    ) -> Run:
+        """Each transaction is one of the scripts, by turns at random. `buying`: each must have sold a number."""
+        sold = self._sold() if buying else 0
         fixed = {name: str(value) for name, value in variables.items()}
         files = []
         for place, script in enumerate(scripts):
@@ -93,4 +98,11 @@ class Pgbench:
         if done.returncode or rate is None:
             raise RuntimeError(f"pgbench failed: {done.stderr[-2000:]}")
         logs = [line.split() for log in self.folder.glob("latency*") for line in log.read_text().splitlines()]
+        if buying and self._sold() - sold < len(logs):
+            raise RuntimeError(f"Of {len(logs)} purchases pgbench made only {self._sold() - sold}")
         return Run(per_second=float(rate[1]), latencies=[int(line[2]) / 1e6 for line in logs])
+
+    def _sold(self) -> int:
+        with psycopg.connect(self.dsn) as connection:
+            row = connection.execute("SELECT count(*) FROM phone_numbers").fetchone()
+        return int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""What is the database that we measure on? A pool of numbers with the skew of a real one, and organizations that own some.
+"""What is the database that we measure on? A pool with the skew of a real one, and organizations that own numbers.
 
 Made up in SQL: real area codes and localities would take libphonenumber a minute, and no plan depends on their truth.
 """
@@ -39,8 +39,8 @@ _FILL = f"""
                          ELSE (200 + floor(u * u * areas))::int::text END AS area
         FROM (
             SELECT i, random() AS place, random() AS u,
-                   (ARRAY['local', 'mobile', 'local', 'toll_free', 'local', 'mobile', 'local', 'mobile', 'local',
-                          'local'])[1 + i %% 10] AS type
+                   (ARRAY['local', 'local', 'local', 'local', 'local', 'local', 'mobile', 'mobile', 'mobile',
+                          'toll_free'])[1 + i %% 10] AS type
             FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
         ) AS drawn JOIN {_COUNTRIES} ON place >= least AND place < most
     ) AS made
@@ -61,12 +61,13 @@ _SELL = """
         RETURNING *
     ), placed AS (SELECT *, row_number() OVER (ORDER BY id) AS place FROM sold)
     INSERT INTO phone_numbers (
-        id, organization_id, environment, inventory_id, number, country, type, area_code, locality, status, status_reason,
-        endpoint_id, allow_inbound, allow_outbound, label, tags, deletion_lock, setup_cost_cents, monthly_cost_cents,
-        currency, renews_at, created_at, updated_at, released_at)
-    SELECT replace(p.id, 'inv_', 'pn_'), (%(organizations)s::text[])[1 + place %% cardinality(%(organizations)s::text[])],
-           'live', p.id, number, p.country, p.type, area_code, locality, 'active', NULL, NULL, true, true,
-           'Reception ' || place, '{sales,front-desk}', false, 100, r.monthly_cost_cents, 'USD',
+        id, organization_id, environment, inventory_id, number, country, type, area_code, locality, status,
+        status_reason, endpoint_id, allow_inbound, allow_outbound, label, tags, deletion_lock, setup_cost_cents,
+        monthly_cost_cents, currency, renews_at, created_at, updated_at, released_at)
+    SELECT replace(p.id, 'inv_', 'pn_'),
+           (%(organizations)s::text[])[1 + place %% cardinality(%(organizations)s::text[])], 'live', p.id, number,
+           p.country, p.type, area_code, locality, 'active', NULL, NULL, true, true, 'Reception ' || place,
+           '{sales,front-desk}', false, 100, r.monthly_cost_cents, 'USD',
            '2027-01-01 00:00:00+00'::timestamptz + place * interval '1 second',
            '2026-02-01 00:00:00+00'::timestamptz + place * interval '1 second',
            '2026-02-01 00:00:00+00'::timestamptz + place * interval '1 second', NULL
@@ -111,12 +112,21 @@ def fill(dsn: str, count: int, buyers: list[Buyer]) -> None:
             " WHERE indrelid = 'inventory'::regclass AND NOT indisunique"
         ).fetchall()
         for name, _ in definitions:
-            connection.execute(f"DROP INDEX {name}")  # type: ignore[call-overload]
+            connection.execute(f"DROP INDEX {name}")
         connection.execute(_FILL, {"first": 1, "last": count + owned})
         connection.execute(_SELL, {"count": owned, "organizations": [buyer.organization_id for buyer in buyers]})
         for _, definition in definitions:
             connection.execute(definition)
         connection.execute("VACUUM (ANALYZE)")
+
+
+def local_place(turn: int) -> int:
+    """Where the local number of this turn is, counting no others: they are six of every ten, and all of one price."""
+    return turn // 6 * 10 + turn % 6
+
+
+LOCAL_PLACE = ":turn / 6 * 10 + :turn % 6"
+"""The same, in the words of pgbench."""
 
 
 def inventory_id(place: int) -> str:

@@ -72,7 +72,8 @@ def _costs(row: Row) -> list[str]:
 def _process(process: dict[str, float]) -> str:
     return (
         f"one process: {process['memory_mb']:.0f} MB after all of this (aim: under 150),"
-        f" {process['memory_at_start_mb']:.0f} MB before; its start to its first answer took {process['start_seconds']:.2f} s"
+        f" {process['memory_at_start_mb']:.0f} MB before; its start to its first answer took"
+        f" {process['start_seconds']:.2f} s"
     )
 
 
