@@ -12,6 +12,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from nambari.api import credits, docs, endpoints, kyc, phone_numbers, root
+from nambari.api.answers import Answer
 from nambari.api.auth import KeyCache, authorize
 from nambari.api.errors import HANDLERS
 from nambari.api.reading import StrictRequest
@@ -48,13 +49,14 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None) -> L
             Router(
                 "/v1",
                 route_handlers=[phone_numbers.ROUTER, endpoints.ROUTER, credits.ROUTER, kyc.ROUTER],
-                guards=[authorize],
+                before_request=authorize,
             ),
             *root.HANDLERS,
             *docs.HANDLERS,
         ],
         lifespan=[lifespan],
         request_class=StrictRequest,
+        response_class=Answer,
         request_max_body_size=MOST_BODY_BYTES,
         exception_handlers=HANDLERS,
         openapi_config=None,  # document.py describes the operations, from the shapes that read them

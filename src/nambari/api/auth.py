@@ -1,14 +1,14 @@
 """Whose request is this, and may it be made? The key in the header, its scope, its addresses.
 
-A guard: it runs before the body is read, so that a stranger learns nothing from it.
+It runs before the body is read, so that a stranger learns nothing from it.
 """
 
 import ipaddress
 import time
 from typing import Any
 
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
+from litestar import Request
+from litestar.types import HTTPScope
 
 from nambari.api.reading import refuse_query
 from nambari.domain.access import (
@@ -25,7 +25,6 @@ from nambari.operations import keys
 from nambari.wiring import Services
 
 MOST_CACHED = 10_000
-Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class KeyCache:
@@ -51,45 +50,55 @@ class KeyCache:
         return key
 
 
-async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Sets `scope["auth"]` to the Caller. Raises the refusals of authentication, scope and query, in this order."""
-    if connection.scope.get("method") == "OPTIONS":  # the framework's own answer: which methods there are
+async def authorize(request: Request[Any, Any, Any]) -> None:
+    """Sets `scope["auth"]` to the Caller. Raises the refusals of authentication, scope and query, in this order.
+
+    Called before the request is, and not as a guard: for each of those the framework copies the handler, 17 µs.
+    """
+    connection = request.scope
+    if connection["method"] == "OPTIONS":  # the framework's own answer: which methods there are
         return
-    state = connection.app.state
+    state, wanted = request.app.state, connection["route_handler"].opt
     secret = _secret(connection)
     key = await state.key_cache.find(state.services, secret) if has_key_form(secret) else None
     settings = state.services.settings
     address = client_address(connection, settings.trusted_proxies) if key and key.allowed_ips else None
     refusal = check_key(key, address, state.services.clock())
     if refusal is None and key is not None:
-        refusal = check_scope(key, handler.opt["scope"])
+        refusal = check_scope(key, wanted["scope"])
     if refusal is not None:
         raise refusal
     if key is None or key.organization_id is None:
         raise InvalidApiKey("This is an operator's key: it belongs to no organization, and serves SIP proxies only.")
-    connection.scope["auth"] = Caller(key.id, key.organization_id, key.environment)
-    if connection.scope["query_string"] and handler.opt["query"] is None:
-        refuse_query(connection.scope["query_string"])
+    connection["auth"] = Caller(key.id, key.organization_id, key.environment)
+    if connection["query_string"] and wanted["query"] is None:
+        refuse_query(connection["query_string"])
 
 
-def _secret(connection: Connection) -> str:
-    header = (connection.headers.get("x-api-key") or "").strip()
+def _secret(connection: HTTPScope) -> str:
+    header = _header(connection, b"x-api-key").strip()
     if header:
         return header
-    scheme, _, credentials = (connection.headers.get("authorization") or "").partition(" ")
+    scheme, _, credentials = _header(connection, b"authorization").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
     raise MissingApiKey("Send your API key in the header x-api-key, or as Authorization: Bearer.")
 
 
-def client_address(connection: Connection, trusted_proxies: tuple[str, ...]) -> str | None:
+def _header(connection: HTTPScope, wanted: bytes) -> str:
+    """The first of this name; empty if there is none."""
+    return next((value.decode("latin-1") for name, value in connection["headers"] if name == wanted), "")
+
+
+def client_address(connection: HTTPScope, trusted_proxies: tuple[str, ...]) -> str | None:
     """The peer, or whom the nearest trusted proxies say they speak for; nobody else is believed."""
-    address = connection.client.host if connection.client else None
+    peer = connection["client"]
+    address = peer[0] if peer else None
     if not trusted_proxies:
         return address
     # All lines of the header, for a proxy may add its own below what a stranger sent.
-    lines = ",".join(connection.headers.getall("x-forwarded-for", []))
-    hops = [hop.strip() for hop in lines.split(",") if hop.strip()]
+    lines = b",".join(value for name, value in connection["headers"] if name == b"x-forwarded-for")
+    hops = [hop.strip() for hop in lines.decode("latin-1").split(",") if hop.strip()]
     while hops and address_allowed(address, trusted_proxies):
         address = hops.pop()
     return address if _is_address(address) else None

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from typing import get_args, get_origin
 
 import msgspec
-from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import BaseRoute, HTTPRoute
 from msgspec import Struct
 
 from nambari import __version__
 from nambari.api import shapes
+from nambari.api.answers import Answer
 from nambari.api.described import EXAMPLES, FIELDS, NEW_ENDPOINTS
 from nambari.api.errors import EVERYWHERE, STATUS
 from nambari.api.requests import ID_PATTERN, IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_PATTERN
@@ -240,7 +240,7 @@ def _body_shape(handler: HTTPRouteHandler) -> type[Struct] | None:
 
 def _answer_shapes(handler: HTTPRouteHandler) -> list[type[Struct]]:
     annotation = handler.parsed_fn_signature.return_type.annotation
-    if get_origin(annotation) is Response:
+    if get_origin(annotation) is Answer:
         [annotation] = get_args(annotation)
     return list(get_args(annotation)) or [annotation]
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 import msgspec
-from litestar import Response, Router, delete, get, patch, post
+from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from nambari.api import shapes
+from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
 from nambari.api.phone_numbers import unknown_cursor
 from nambari.api.queries import Listing
@@ -90,7 +91,7 @@ async def get_endpoint(request: StrictRequest, endpoint_id: FromPath[str]) -> En
     query=None,
     refusals=(*OF_BODIES, refusals.IdempotencyConflict),
 )
-async def create_endpoint(request: StrictRequest, data: JSONBody[NewEndpoint]) -> Response[Endpoint]:
+async def create_endpoint(request: StrictRequest, data: JSONBody[NewEndpoint]) -> Answer[Endpoint]:
     """A webhook's `secret` is in this answer only: it verifies what we send."""
     given = services(request)
     target = check_target(
@@ -109,7 +110,7 @@ async def create_endpoint(request: StrictRequest, data: JSONBody[NewEndpoint]) -
         updated_at=now,
     )
     done = await create(given, attempt(request, data), endpoint, now)
-    return Response(shapes.endpoint(done.result.endpoint, done.result.secret), headers=replay_headers(done))
+    return Answer(shapes.endpoint(done.result.endpoint, done.result.secret), headers=replay_headers(done))
 
 
 @patch(
@@ -122,7 +123,7 @@ async def create_endpoint(request: StrictRequest, data: JSONBody[NewEndpoint]) -
 )
 async def update_endpoint(
     request: StrictRequest, endpoint_id: FromPath[str], data: JSONBody[EndpointChanges]
-) -> Response[Endpoint]:
+) -> Answer[Endpoint]:
     """Takes effect with the next call. One that becomes a webhook shows its new `secret`."""
     _require_id_form(endpoint_id)
     changes: dict[str, Any] = {
@@ -132,7 +133,7 @@ async def update_endpoint(
         changes["status"] = EndpointStatus(changes["status"])
     given = services(request)
     done = await update(given, attempt(request, data), endpoint_id, changes, given.clock())
-    return Response(shapes.endpoint(done.result.endpoint, done.result.secret), headers=replay_headers(done))
+    return Answer(shapes.endpoint(done.result.endpoint, done.result.secret), headers=replay_headers(done))
 
 
 @delete(
@@ -144,12 +145,12 @@ async def update_endpoint(
     query=None,
     refusals=(refusals.EndpointNotFound, refusals.IdempotencyConflict),
 )
-async def delete_endpoint(request: StrictRequest, endpoint_id: FromPath[str]) -> Response[DeletedEndpoint]:
+async def delete_endpoint(request: StrictRequest, endpoint_id: FromPath[str]) -> Answer[DeletedEndpoint]:
     """Its phone numbers stay yours, attached to nothing."""
     _require_id_form(endpoint_id)
     given = services(request)
     done = await remove(given, attempt(request), endpoint_id, given.clock())
-    return Response(DeletedEndpoint(id=done.result.id, deleted=True), headers=replay_headers(done))
+    return Answer(DeletedEndpoint(id=done.result.id, deleted=True), headers=replay_headers(done))
 
 
 def _require_id_form(endpoint_id: str) -> None:

@@ -1,9 +1,10 @@
 """How far is the organization's KYC, and submitting it."""
 
-from litestar import Response, Router, get, post
+from litestar import Router, get, post
 from litestar.params import JSONBody
 
 from nambari.api import shapes
+from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
 from nambari.api.reading import StrictRequest
 from nambari.api.requests import attempt, caller, replay_headers, services
@@ -39,12 +40,12 @@ async def get_kyc(request: StrictRequest) -> Kyc:
     query=None,
     refusals=(*OF_BODIES, refusals.InvalidState, refusals.IdempotencyConflict),
 )
-async def submit_kyc(request: StrictRequest, data: JSONBody[KycSubmission]) -> Response[Kyc]:
+async def submit_kyc(request: StrictRequest, data: JSONBody[KycSubmission]) -> Answer[Kyc]:
     """The case is pending until an operator decides. A declined one may be submitted again."""
     given = services(request)
     applicant = Applicant(data.legal_name.strip(), data.country.value, data.kind)
     done = await submit(given, attempt(request, data), applicant, given.clock())
-    return Response(shapes.kyc_case(done.result), headers=replay_headers(done))
+    return Answer(shapes.kyc_case(done.result), headers=replay_headers(done))
 
 
 ROUTER = Router("/", route_handlers=[get_kyc, submit_kyc], tags=["KYC"])

@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from litestar import Response, Router, delete, get, patch, post
+from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from nambari.api import shapes
+from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
 from nambari.api.queries import NumberListing, NumberSearch, Release
 from nambari.api.reading import StrictRequest, query_of, query_values, read_query
@@ -44,7 +45,7 @@ from nambari.operations.release import release
     refusals=(),
     instead=(NumberSearch, AvailableNumberPage),
 )
-async def list_numbers(request: StrictRequest) -> Response[PhoneNumberPage | AvailableNumberPage]:
+async def list_numbers(request: StrictRequest) -> Answer[PhoneNumberPage | AvailableNumberPage]:
     """Newest first; released numbers only when `status=released` asks for them.
 
     `action=available` makes it a search of what is for sale, with the parameters and the answer of that operation.
@@ -52,8 +53,8 @@ async def list_numbers(request: StrictRequest) -> Response[PhoneNumberPage | Ava
     values = query_values(request.scope["query_string"])
     if values.get("action") == "available":
         del values["action"]
-        return Response(await _search(request, query_of(values, NumberSearch)))
-    return Response(await _list(request, query_of(values, NumberListing)))
+        return Answer(await _search(request, query_of(values, NumberSearch)))
+    return Answer(await _list(request, query_of(values, NumberListing)))
 
 
 async def _list(request: StrictRequest, asked: NumberListing) -> PhoneNumberPage:
@@ -173,7 +174,7 @@ def require_id_form(number_id: str) -> None:
     ),
     besides={200: (Quote, "With `validate_only`: what would be bought. Nothing is.")},
 )
-async def purchase_number(request: StrictRequest, data: JSONBody[NumberOrder]) -> Response[PhoneNumber]:
+async def purchase_number(request: StrictRequest, data: JSONBody[NumberOrder]) -> Answer[PhoneNumber]:
     """Takes set-up and the first month from the credits, and gives the number, in one transaction."""
     order = Order(
         inventory_id=data.inventory_id,
@@ -188,9 +189,9 @@ async def purchase_number(request: StrictRequest, data: JSONBody[NumberOrder]) -
     now = given.clock()
     if data.validate_only:
         asked = replace(attempt(request), idempotency_key=None)
-        return Response(shapes.quote(await quote(given, asked, order, now)), status_code=200)  # type: ignore[arg-type]
+        return Answer(shapes.quote(await quote(given, asked, order, now)), status_code=200)  # type: ignore[arg-type]
     done = await purchase(given, attempt(request, data), order, now)
-    return Response(shapes.phone_number(done.result), headers=replay_headers(done))
+    return Answer(shapes.phone_number(done.result), headers=replay_headers(done))
 
 
 @patch(
@@ -209,7 +210,7 @@ async def purchase_number(request: StrictRequest, data: JSONBody[NumberOrder]) -
 )
 async def update_number(
     request: StrictRequest, number_id: FromPath[str], data: JSONBody[NumberChanges]
-) -> Response[PhoneNumber]:
+) -> Answer[PhoneNumber]:
     """Takes effect with the next call."""
     require_id_form(number_id)
     changes: dict[str, Any] = {
@@ -219,7 +220,7 @@ async def update_number(
         changes["label"] = None
     given = services(request)
     done = await configure(given, attempt(request, data), number_id, changes, given.clock())
-    return Response(shapes.phone_number(done.result), headers=replay_headers(done))
+    return Answer(shapes.phone_number(done.result), headers=replay_headers(done))
 
 
 @delete(
@@ -236,13 +237,13 @@ async def update_number(
         refusals.IdempotencyConflict,
     ),
 )
-async def release_number(request: StrictRequest, number_id: FromPath[str]) -> Response[PhoneNumber]:
+async def release_number(request: StrictRequest, number_id: FromPath[str]) -> Answer[PhoneNumber]:
     """The number returns to the available pool. Released again, it is answered alike and nothing happens twice."""
     read_query(request.scope["query_string"], Release)
     require_id_form(number_id)
     given = services(request)
     done = await release(given, attempt(request), number_id, given.clock())
-    return Response(shapes.phone_number(done.result), headers=replay_headers(done))
+    return Answer(shapes.phone_number(done.result), headers=replay_headers(done))
 
 
 ROUTER = Router(
