@@ -55,16 +55,17 @@ async def sort_out(connection: Connection, environment: Environment) -> None:
     )
 
 
-async def reprice(connection: Connection, environment: Environment) -> int:
-    """Bring what is for sale already to the terms that the file gives; how many had others."""
+async def reprice(connection: Connection, environment: Environment, terms: Sequence[str]) -> int:
+    """Bring what is for sale already to these terms of the file, columns of both tables; how many had others."""
+    if not terms:
+        return 0
+    before, after = (", ".join(f"{table}.{term}" for term in terms) for table in "is")
     tag: str = await connection.execute(
-        """
-        UPDATE inventory AS i SET setup_cost_cents = s.setup_cost_cents, monthly_cost_cents = s.monthly_cost_cents,
-               capabilities = s.capabilities, carrier = s.carrier
+        f"""
+        UPDATE inventory AS i SET {", ".join(f"{term} = s.{term}" for term in terms)}
         FROM staged AS s
         WHERE s.reason IS NULL AND i.environment = $1 AND i.number = s.number AND i.status = 'available'
-          AND (i.setup_cost_cents, i.monthly_cost_cents, i.capabilities, i.carrier)
-              IS DISTINCT FROM (s.setup_cost_cents, s.monthly_cost_cents, s.capabilities, s.carrier)
+          AND ROW({before}) IS DISTINCT FROM ROW({after})
         """,
         environment,
     )
@@ -152,6 +153,11 @@ async def status(connection: Connection, environment: Environment, number: str) 
         "SELECT status FROM inventory WHERE environment = $1 AND number = $2", environment, number
     )
     return found
+
+
+async def count(connection: Connection, environment: Environment) -> int:
+    numbers: int = await connection.fetchval("SELECT count(*) FROM inventory WHERE environment = $1", environment)
+    return numbers
 
 
 async def listing(

@@ -1,10 +1,10 @@
-"""Fill the inventory, price it, take numbers out of it."""
+"""Fill the inventory, price it, look at it, take numbers out of it."""
 
 import csv
 import gzip
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +17,14 @@ from nambari.domain.e164 import InvalidNumber, country_code_valid, identify
 from nambari.domain.lifecycle import INVENTORY, StockStatus, advance
 from nambari.domain.money import InvalidAmount, parse_cents
 from nambari.domain.refusals import InvalidState, NotFound, ValidationError, invalid
-from nambari.domain.stock import StockLine, Unusable, check_header, read_line
+from nambari.domain.stock import Header, Unusable, given_as_number, read_header, read_line
 from nambari.wiring import Services
 
 BATCH = 20_000
 """Lines that are held in memory at once."""
+LONGEST_GIVEN = 100
+"""How much of what stands where a number belongs is told with the reason why it is none."""
+_NOTHING = (None,) * (len(stocking.STAGED) - 3)
 
 TYPES = ("local", "mobile", "toll_free")
 Progress = Callable[[str, float], None]
@@ -58,11 +61,11 @@ async def import_file(
     async with services.database.bulk() as connection:
         async with connection.transaction():
             await stocking.prepare(connection)
-            await _stage(services, connection, path, country, progress)
+            terms = await _stage(services, connection, path, country, progress)
             progress("comparing with the inventory", 0.0)
             await stocking.sort_out(connection, environment)
             usable, rejected = await stocking.counts(connection)
-            updated = await stocking.reprice(connection, environment)
+            updated = await stocking.reprice(connection, environment, terms)
             added = await _add(connection, environment, usable + rejected, now, progress)
             await _write_rejected(connection, path, rejected)
         progress("putting the indexes in order", 0.0)
@@ -73,69 +76,62 @@ async def import_file(
 
 async def _stage(
     services: Services, connection: Connection, path: Path, country: str | None, progress: Progress
-) -> None:
+) -> tuple[str, ...]:
+    """The terms that the file gives. Raises ValidationError for its header."""
     with path.open("rb") as raw:
         size = max(1, os.fstat(raw.fileno()).st_size)
+        rows = _rows(raw, packed=path.name.endswith(".gz"))
+        try:
+            header = read_header(next((fields for _, fields in rows if isinstance(fields, list)), []))
+        except Unusable as fault:
+            raise ValidationError(f"{path.name} {fault}.") from None
         batch: list[tuple[Any, ...]] = []
-        for line, given, fields in _lines(raw, path.name):
-            batch.append(_staged(services, line, given, fields, country))
+        for line, fields in rows:
+            batch.append(_staged(services, header, line, fields, country))
             if len(batch) == BATCH:
                 await stocking.stage(connection, batch)
                 batch.clear()
                 progress("reading", raw.tell() / size)
         await stocking.stage(connection, batch)
         progress("reading", 1.0)
+    return header.terms
 
 
-def _lines(raw: BinaryIO, name: str) -> Iterator[tuple[int, str, dict[str, str] | str]]:
-    """Number of the line, what it gives as number, and its fields or the reason why it has none."""
-    binary = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if name.endswith(".gz") else raw
+def _rows(raw: BinaryIO, *, packed: bool) -> Iterator[tuple[int, list[str] | Unusable]]:
+    """Each row that is not empty, with the number of its line; in place of one that is no CSV, what is wrong."""
+    binary = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if packed else raw
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
     rows = csv.reader(text, strict=True)
-    header = [column.strip().lower() for column in next(rows, [])]
-    fault = check_header(header)
-    if fault is not None:
-        raise ValidationError(f"{name} {fault}.")
-    place = header.index("number")
     while True:
         try:
-            row = next(rows)
+            fields = next(rows)
         except StopIteration:
             break
         except csv.Error as error:
-            yield rows.line_num, "", f"is not CSV: {error}"
+            yield rows.line_num, Unusable(f"is not CSV: {error}")
             continue
-        if not row:
-            continue
-        given = row[place].replace("\0", "�") if place < len(row) else ""
-        if len(row) > len(header):
-            yield rows.line_num, given, f"has {len(row)} fields under {len(header)} columns"
-        else:
-            yield rows.line_num, given, dict(zip(header, row, strict=False))
+        if fields:
+            yield rows.line_num, fields
     text.detach()
 
 
 def _staged(
-    services: Services, line: int, given: str, fields: dict[str, str] | str, country: str | None
+    services: Services, header: Header, line: int, fields: list[str] | Unusable, country: str | None
 ) -> tuple[Any, ...]:
     """A row of the staging table."""
+    if isinstance(fields, Unusable):
+        return (line, "", str(fields), *_NOTHING)
+    given = given_as_number(header, fields)[:LONGEST_GIVEN].replace("\0", "\ufffd")
     try:
-        read = _read(fields, country)
+        read = read_line(header, fields, country)
     except Unusable as reason:
-        return (line, given[:100], str(reason), *[None] * 10)
-    number = read.number
+        return (line, given, str(reason), *_NOTHING)
+    number, terms = read.number, read.terms
     return (
         *(line, given, None, services.new_id("inv")),
         *(number.e164, number.country, number.type, number.area_code, number.locality),
-        *(read.setup_cost_cents, read.monthly_cost_cents, list(read.capabilities), read.carrier),
+        *(terms.setup_cost_cents, terms.monthly_cost_cents, terms.capabilities, terms.carrier),
     )
-
-
-def _read(fields: dict[str, str] | str, country: str | None) -> StockLine:
-    """Raises Unusable."""
-    if isinstance(fields, str):
-        raise Unusable(fields)
-    return read_line({"number": "", **fields}, country)
 
 
 async def _add(connection: Connection, environment: Environment, lines: int, now: datetime, progress: Progress) -> int:
@@ -239,7 +235,22 @@ EXPORT_COLUMNS = (
 )
 
 
-async def export_file(services: Services, path: Path, environment: Environment) -> int:
+async def rates(services: Services) -> list[dict[str, Any]]:
+    """The rate card, by country and type."""
+    async with services.database.reading() as connection:
+        return await stocking.rates(connection)
+
+
+async def listing(
+    services: Services, environment: Environment, country: str | None, status: StockStatus | None
+) -> AsyncIterator[dict[str, Any]]:
+    """The stock in the order of the numbers, as of one moment and however much there is; None means any."""
+    async with services.database.bulk() as connection, connection.transaction():
+        async for row in stocking.listing(connection, environment, country, status):
+            yield row
+
+
+async def export_file(services: Services, path: Path, environment: Environment, progress: Progress) -> int:
     """Write the whole stock to a CSV file that `import_file` takes again; how many lines. Never half a file."""
     partial = path.with_name(path.name + ".part")
     count = 0
@@ -248,9 +259,13 @@ async def export_file(services: Services, path: Path, environment: Environment) 
             writer = csv.DictWriter(file, EXPORT_COLUMNS)
             writer.writeheader()
             async with services.database.bulk() as connection, connection.transaction():
+                total = await stocking.count(connection, environment)
                 async for row in stocking.listing(connection, environment, None, None):
                     writer.writerow(row | {"capabilities": " ".join(row["capabilities"])})
                     count += 1
+                    if count % BATCH == 0:
+                        progress("writing", min(1.0, count / max(1, total)))
+                progress("writing", 1.0)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
