@@ -81,7 +81,8 @@ class World:
 
     async def fund(self, organization_id: str, cents: int, reference: str | None = None) -> int:
         attempt = self.operator(organization_id)
-        return await credit.top_up(self.services, attempt, cents, reference, self.services.clock())
+        done = await credit.top_up(self.services, attempt, cents, reference, self.services.clock())
+        return done.available_cents
 
     async def stock(
         self,

@@ -27,6 +27,10 @@ def new_secret_letters() -> str:
     return "".join(secrets.choice(SECRET_LETTERS) for _ in range(SECRET_LENGTH))
 
 
+def new_secret_bytes(count: int) -> bytes:
+    return secrets.token_bytes(count)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings

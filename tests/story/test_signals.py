@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import subprocess
+import sys
 
 import httpx2
 import psycopg
@@ -19,6 +20,7 @@ from tests.story.processes import (
     until,
 )
 
+from nambari.db import embedded
 from nambari.db.migrate import migrate
 
 ENDED_WELL = {0, -signal.SIGTERM, 128 + signal.SIGTERM}
@@ -137,3 +139,33 @@ async def test_the_database_dies_and_comes_back(served: Service) -> None:
         finally:
             await asyncio.to_thread(server.close)
     assert served.stop() in ENDED_WELL
+
+
+ASKING = """
+import signal, sys
+from nambari.cli import session
+from nambari.settings import Settings
+from nambari.wiring import open_services
+
+async def ask(dsn):
+    print("asking", flush=True)
+    while True:
+        async with open_services(Settings(), dsn) as services, services.database.writing() as connection:
+            await connection.fetch("SELECT 1")
+
+signal.signal(signal.SIGTERM, session.on_sigterm)
+session.run(ask(sys.argv[1]))
+"""
+
+
+def test_sigterm_while_an_answer_is_read(server: embedded.EmbeddedServer) -> None:
+    """An exception that comes up within the driver's compiled code crashes the process, or is lost there."""
+    for _ in range(5):
+        with subprocess.Popen([sys.executable, "-c", ASKING, server.dsn], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.terminate()
+            try:
+                assert process.wait(30) == 128 + signal.SIGTERM
+            finally:
+                process.kill()

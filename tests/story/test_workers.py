@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx2
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
+from tests.story.processes import Service, attach, children, database, environment, processes_of, service, until
 
 from nambari.db.migrate import migrate
-from tests.story.processes import Service, attach, children, database, environment, processes_of, service, until
 
 WORKERS = 3
 ASKED_EACH = 40
@@ -30,24 +30,30 @@ def statuses(url: str, key: str, times: int) -> set[int]:
     return {httpx2.get(f"{url}/v1/credits", headers={"x-api-key": key}).status_code for _ in range(times)}
 
 
-async def a_key(home: Path) -> tuple[str, str]:
-    home.mkdir(parents=True, exist_ok=True)
-    server = attach(home)
+@pytest.fixture
+async def key(several: Service) -> tuple[str, str]:
+    """The id of a key and its secret, made before anything serves."""
+    several.home.mkdir(parents=True, exist_ok=True)
+    server = attach(several.home)
     migrate(server.dsn)
-    async with database(home) as world:
+    async with database(several.home) as world:
         made = await world.key(await world.organization())
     server.close()
     return made
 
 
-async def test_a_revoked_key_stops_within_a_second_on_every_process(several: Service) -> None:
-    key_id, secret = await a_key(several.home)
+def revoke(home: Path, key_id: str) -> None:
+    command = [sys.executable, "-m", "nambari", "key", "revoke", key_id]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(home))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_revoked_key_stops_within_a_second_on_every_process(several: Service, key: tuple[str, str]) -> None:
+    key_id, secret = key
     several.start()
     assert statuses(several.url, secret, ASKED_EACH) == {200}
-    revoke = [sys.executable, "-m", "nambari", "key", "revoke", key_id]
-    done = subprocess.run(revoke, capture_output=True, text=True, check=False, env=environment(several.home))
+    revoke(several.home, key_id)
     revoked_at = time.monotonic()
-    assert done.returncode == 0, done.stderr
     until(lambda: time.monotonic() > revoked_at + 1, 5, "a second")
     assert statuses(several.url, secret, ASKED_EACH) == {401}
     assert several.stop() == 0, several.output

@@ -1,6 +1,5 @@
 """`nambari demo`: something to try at once. Its world is made by demo_world.py; here it is served and shown."""
 
-import asyncio
 import errno
 import socket
 import time
@@ -55,7 +54,7 @@ def demo(
                 async with open_services(settings, dsn) as services:
                     return await demo_world.make(services, _console.print)
 
-            world = asyncio.run(make())
+            world = session.run(make())
             show(world, listening.getsockname()[1], settings.data_dir, time.monotonic() - begun)
             return serving.run(settings, dsn, listening, workers=1, sweeps=True)
 

@@ -1,5 +1,6 @@
 """The program itself: its commands put together, and every failure told as one line that says what to do."""
 
+import io
 import os
 import signal
 import sys
@@ -9,11 +10,11 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from nambari.cli import demo, serving
+from nambari.cli import credits, demo, doctor, inventory, keys, kyc, organizations, rates, serving, session
 from nambari.db.embedded import EmbeddedUnavailable
 from nambari.db.engine import DatabaseUnavailable
 from nambari.db.migrate import MigrationFailed
-from nambari.domain.refusals import Refusal
+from nambari.domain.refusals import Refusal, ValidationError
 from nambari.settings import InvalidSetting
 
 REFUSED = 1
@@ -30,22 +31,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-demo.add_to(app)
-serving.add_to(app)
+for each in (demo, serving, doctor, organizations, keys, kyc, credits, inventory, rates):
+    each.add_to(app)
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, session.on_sigterm)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names may have letters that this terminal has not
     sys.exit(run(sys.argv[1:]))
 
 
-def _end(*_: object) -> None:
-    """As an exception, so that whatever is held is given back on the way out."""
-    raise SystemExit(0)
-
-
 def run(arguments: list[str]) -> int:
-    """The exit code: 0, 1 for a refusal, 2 for wrong usage, 130 for Ctrl-C."""
+    """The exit code: 0, 1 for a refusal, 2 for wrong usage, 130 for Ctrl-C; SIGTERM leaves as Terminated, with 143."""
     try:
         result: Any = typer.main.get_command(app).main(arguments, prog_name="nambari", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
@@ -58,8 +57,15 @@ def run(arguments: list[str]) -> int:
         code, sentence = next(_FAILURES[kind] for kind in _FAILURES if isinstance(error, kind))
         if told := " ".join(sentence(error).split()):
             typer.echo(f"nambari: {told}", err=True)
-        return getattr(error, "exit_code", code)
+        return _exit_code(error, code)
     return result if isinstance(result, int) else 0
+
+
+def _exit_code(error: Exception, code: int) -> int:
+    """A rule that an argument breaks is wrong usage; what stands in a file, and cannot be done, is refused."""
+    if isinstance(error, ValidationError) and error.details:
+        return WRONG_USAGE
+    return getattr(error, "exit_code", code)
 
 
 def _usage(error: Any) -> str:
@@ -70,6 +76,17 @@ def _usage(error: Any) -> str:
     return f"{sentence}.{hint}" if sentence else ""
 
 
+def _refusal(refusal: Refusal) -> str:
+    """Fields are told by the names they have here."""
+    faults = refusal.details.get("fields", ())
+    told = (f"Invalid value for {_argument(fault['field'])}: {fault['message'].rstrip('.')}." for fault in faults)
+    return " ".join(told) or refusal.sentence
+
+
+def _argument(field: str) -> str:
+    return "'NUMBER'" if field == "number" else f"'--{field.replace('_', '-')}'"
+
+
 def _file(error: Any) -> str:
     return f"{error.filename or 'A file'}: {error.strerror or error}."
 
@@ -77,7 +94,7 @@ def _file(error: Any) -> str:
 _FAILURES: dict[type[Exception], tuple[int, Callable[[Any], str]]] = {
     TyperException: (REFUSED, _usage),
     InvalidSetting: (WRONG_USAGE, str),
-    Refusal: (REFUSED, lambda refusal: refusal.sentence),
+    Refusal: (REFUSED, _refusal),
     DatabaseUnavailable: (
         REFUSED,
         lambda error: f"The database cannot be reached: {error}. `nambari doctor` looks into it.",

@@ -1,6 +1,5 @@
 """Commands that run for long: serve, worker; and those that look after the schema: migrate, doctor."""
 
-import asyncio
 import os
 import socket
 from typing import Annotated
@@ -53,7 +52,7 @@ def run(settings: Settings, dsn: str, listening: socket.socket, *, workers: int,
     """The exit code, once a signal has ended it."""
     try:
         return 0 if server.serve(settings, dsn, listening, workers=workers, sweeps=sweeps) else 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, session.Terminated):
         return 0
 
 
@@ -79,8 +78,8 @@ def work() -> int:
         session.bring_up_to_date(settings, dsn)
         typer.echo("Nambari's worker is running. Ctrl-C ends it.")
         try:
-            asyncio.run(_work(settings, dsn))
-        except KeyboardInterrupt:
+            session.run(_work(settings, dsn))
+        except (KeyboardInterrupt, session.Terminated):
             return 0
     return 0
 
@@ -94,7 +93,7 @@ def migrate() -> None:
     """Bring the database's schema up to date. `serve` and the other commands do so by themselves."""
     settings = session.read_settings()
     with session.database(settings) as dsn:
-        before = asyncio.run(session.step(settings, dsn))
+        before = session.run(session.step(settings, dsn))
         migration.migrate(dsn)
         newest = migration.newest_step()
     if before == newest:

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nambari import settings as settings_module
 from nambari.db import migrate, schema
@@ -14,6 +15,45 @@ from nambari.settings import Settings
 from nambari.wiring import Services, attach_server, new_id, open_services
 
 Result = TypeVar("Result")
+
+
+class Terminated(SystemExit):
+    """A SIGTERM, as an exception: whatever is held is given back on the way out."""
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)
+
+
+def on_sigterm(*_: object) -> None:
+    raise Terminated
+
+
+def run(main: Coroutine[Any, Any, Result]) -> Result:
+    """As asyncio.run, and SIGTERM ends it as Ctrl-C does: by cancelling `main`. Raises Terminated then.
+
+    An exception out of a signal handler may come up in the middle of the driver's compiled code, which crashes.
+    """
+    terminated = False
+
+    async def cancelled_by_sigterm() -> Result:
+        def cancel() -> None:
+            nonlocal terminated
+            terminated = True
+            task.cancel()
+
+        task = asyncio.ensure_future(main)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, cancel)
+        return await task
+
+    outside = signal.getsignal(signal.SIGTERM)
+    try:
+        return asyncio.run(cancelled_by_sigterm())
+    except asyncio.CancelledError:
+        if terminated:
+            raise Terminated from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, outside)  # which the loop, as it closes, sets to the system's own
 
 
 def read_settings() -> Settings:
@@ -33,7 +73,7 @@ def database(settings: Settings) -> Iterator[str]:
 
 def bring_up_to_date(settings: Settings, dsn: str) -> None:
     """Migrate if the schema is behind. Raises MigrationFailed, DatabaseUnavailable."""
-    if asyncio.run(step(settings, dsn)) != migrate.newest_step():
+    if run(step(settings, dsn)) != migrate.newest_step():
         migrate.migrate(dsn)
 
 
@@ -47,13 +87,13 @@ def with_services(act: Callable[[Services], Awaitable[Result]]) -> Result:
     """Do `act` on a database that is up to date, whether or not the service runs."""
     settings = read_settings()
 
-    async def run(dsn: str) -> Result:
+    async def served(dsn: str) -> Result:
         async with open_services(settings, dsn) as services:
             return await act(services)
 
     with database(settings) as dsn:
         bring_up_to_date(settings, dsn)
-        return asyncio.run(run(dsn))
+        return run(served(dsn))
 
 
 def operator(organization_id: str, environment: Environment = Environment.LIVE) -> Attempt:

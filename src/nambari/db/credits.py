@@ -1,5 +1,6 @@
 """SQL of credits: running balances, and the postings that are never changed or deleted."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from nambari.db.engine import Connection
@@ -124,3 +125,15 @@ async def statement(
             environment,
         )
     return Page([dict(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
+
+
+async def whole_statement(
+    connection: Connection, organization_id: str, environment: Environment
+) -> AsyncIterator[dict[str, object]]:
+    """All the lines, newest first, streamed; needs a transaction."""
+    statement = f"""
+        SELECT {STATEMENT_COLUMNS} FROM postings WHERE organization_id = $1 AND environment = $2
+        ORDER BY sequence DESC
+    """
+    async for row in connection.cursor(statement, organization_id, environment, prefetch=5000):
+        yield dict(row)

@@ -131,6 +131,16 @@ def erase(data_dir: Path) -> None:
             os.close(alone)
 
 
+def has_data(data_dir: Path) -> bool:
+    """Whether there is a database in this data directory, running or not."""
+    return (data_dir.expanduser() / keeper.PGDATA).exists()
+
+
+def check_programs(data_dir: Path) -> None:
+    """Raises EmbeddedUnavailable if no PostgreSQL here could serve this data directory."""
+    find_binaries(data_dir.expanduser() / keeper.PGDATA)
+
+
 def _make_home(data_dir: Path) -> Path:
     home = data_dir.expanduser().resolve()
     if "\n" in str(home):

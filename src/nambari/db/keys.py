@@ -43,12 +43,12 @@ async def of_organization(connection: Connection, organization_id: str) -> list[
     return [_key(row) for row in rows]
 
 
-async def revoke_of_any_organization(connection: Connection, key_id: str, now: datetime) -> bool:
-    """False where there is no such key. A key revoked before keeps its first time."""
+async def revoke_of_any_organization(connection: Connection, key_id: str, now: datetime) -> Key | None:
+    """The key; None where there is none. One revoked before keeps its first time."""
     row = await connection.fetchrow(
-        "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING id", key_id, now
+        f"UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING {_COLUMNS}", key_id, now
     )
-    return row is not None
+    return _key(row) if row else None
 
 
 async def touch_of_any_organization(connection: Connection, key_id: str, now: datetime) -> None:

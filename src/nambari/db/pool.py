@@ -26,17 +26,23 @@ class Pool:
 
     async def take(self) -> Any:
         """A connection that is nobody else's until it is given back. Raises TimeoutError, and what opening raises."""
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-            self._places += 1
-        connection = None
+        connection = self.take_idle()
+        if connection is not None:
+            return connection
         if self._places:
             self._places -= 1
         else:
             connection = await self._wait()
         return connection if connection is not None else await self._open()
+
+    def take_idle(self) -> Any | None:
+        """As `take`, if that needs no waiting."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            self._places += 1
+        return None
 
     def give(self, connection: Any) -> None:
         """Back to the pool; not to another user, if somebody has left it closed or in a transaction."""

@@ -1,10 +1,13 @@
-"""Add credits to an organization: once per reference, whoever retries."""
+"""Add credits to an organization, once per reference, whoever retries; and tell how they moved."""
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from nambari.db import credits
 from nambari.db.engine import Conflict, Connection
 from nambari.domain import ledger
+from nambari.domain.access import Environment
 from nambari.domain.events import Event
 from nambari.domain.money import MOST_CENTS
 from nambari.domain.refusals import InvalidState, NotFound, invalid
@@ -15,8 +18,18 @@ from nambari.wiring import Services
 LONGEST_REFERENCE = 200
 
 
-async def top_up(services: Services, attempt: Attempt, amount_cents: int, reference: str | None, now: datetime) -> int:
-    """The cents available afterwards. A reference that was used adds nothing.
+@dataclass(frozen=True, slots=True)
+class ToppedUp:
+    """`available_cents` is what there is now; `added` is False where the reference was used before."""
+
+    available_cents: int
+    added: bool
+
+
+async def top_up(
+    services: Services, attempt: Attempt, amount_cents: int, reference: str | None, now: datetime
+) -> ToppedUp:
+    """A reference that was used adds nothing.
 
     Raises NotFound for an organization that does not exist, ValidationError for an amount or reference out of bounds.
     """
@@ -36,20 +49,31 @@ async def add(
     amount_cents: int,
     reference: str | None,
     now: datetime,
-) -> int:
+) -> ToppedUp:
     tenant = (attempt.caller.organization_id, attempt.caller.environment)
     available = await credits.lock_balance(connection, *tenant)
     if available is None:
         raise no_such_organization(tenant[0])
     if reference is not None and await credits.reference_used(connection, *tenant, reference):
-        return available
+        return ToppedUp(available, added=False)
     if available + amount_cents > MOST_CENTS:
         raise InvalidState(f"The balance would pass {MOST_CENTS} cents, more than an account can hold.")
     posting_id = services.new_id("txn")
     balance = await credits.post(connection, *tenant, posting_id, ledger.top_up(amount_cents), reference, now)
     data = {"transaction_id": posting_id, "amount_cents": amount_cents, "balance_cents": balance}
     await announce(services, connection, attempt, Event.PAYMENT_RECEIVED, posting_id, data, now)
-    return balance
+    return ToppedUp(balance, added=True)
+
+
+async def statement(
+    services: Services, organization_id: str, environment: Environment
+) -> AsyncIterator[dict[str, object]]:
+    """Every line, newest first, as of one moment and however many there are. Raises NotFound."""
+    async with services.database.bulk() as connection, connection.transaction():
+        if await credits.balance(connection, organization_id, environment) is None:
+            raise no_such_organization(organization_id)
+        async for line in credits.whole_statement(connection, organization_id, environment):
+            yield line
 
 
 def no_such_organization(organization_id: str) -> NotFound:

@@ -1,7 +1,6 @@
 """Make, change and delete the endpoints that calls are routed to."""
 
 import base64
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +13,7 @@ from nambari.domain.phone_number import Change
 from nambari.operations.announce import announce
 from nambari.operations.configure import endpoint_not_found
 from nambari.operations.idempotency import Attempt, Done, once
-from nambari.wiring import Services
+from nambari.wiring import Services, new_secret_bytes
 
 SECRET_BYTES = 32
 """Within the 24 to 64 bytes that the Standard Webhooks specification asks of a secret."""
@@ -30,7 +29,7 @@ class MadeEndpoint:
 
 def _new_secret() -> str:
     """Standard Webhooks' form: `whsec_` and base64."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    return "whsec_" + base64.b64encode(new_secret_bytes(SECRET_BYTES)).decode()
 
 
 async def create(services: Services, attempt: Attempt, endpoint: Endpoint, now: datetime) -> Done[MadeEndpoint]:

@@ -1,11 +1,11 @@
-"""Make, find and revoke API keys."""
+"""Make, find, list and revoke API keys."""
 
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nambari.db import keys
+from nambari.db import keys, organizations
 from nambari.db.engine import Conflict
 from nambari.domain.access import (
     OPERATOR_SCOPES,
@@ -83,11 +83,22 @@ def _check(wanted: NewKey, now: datetime) -> None:
         raise invalid("name", f"must be at most {LONGEST_NAME} printable characters")
 
 
-async def revoke(services: Services, key_id: str, now: datetime) -> None:
-    """Raises NotFound. Revoking again changes nothing."""
+async def revoke(services: Services, key_id: str, now: datetime) -> Key:
+    """The revoked key. Raises NotFound. Revoking again changes nothing."""
     async with services.database.writing() as connection:
-        if not await keys.revoke_of_any_organization(connection, key_id, now):
-            raise NotFound(f"There is no key {key_id}. `nambari key list --org ID` shows an organization's.")
+        key = await keys.revoke_of_any_organization(connection, key_id, now)
+    if key is None:
+        raise NotFound(f"There is no key {key_id}. `nambari key list --org ID` shows an organization's.")
+    return key
+
+
+async def listing(services: Services, organization_id: str) -> list[Key]:
+    """All keys of an organization, revoked ones too, the oldest first. Raises NotFound."""
+    async with services.database.reading() as connection:
+        found = await keys.of_organization(connection, organization_id)
+        if not found and await organizations.summary(connection, organization_id, Environment.LIVE) is None:
+            raise no_such_organization(organization_id)
+    return found
 
 
 async def find(services: Services, secret_hash: bytes, now: datetime) -> Key | None:

@@ -1,11 +1,19 @@
-"""Submit KYC, and decide it."""
+"""Submit KYC, review it, and decide it."""
 
 from datetime import datetime
 
 from nambari.db import kyc
 from nambari.db.engine import Connection
 from nambari.domain.events import Event
-from nambari.domain.kyc import Applicant, KycCase, KycStatus, check_decision, check_submission
+from nambari.domain.kyc import (
+    Applicant,
+    KycCase,
+    KycStatus,
+    check_applicant,
+    check_decision,
+    check_reason,
+    check_submission,
+)
 from nambari.operations.announce import announce
 from nambari.operations.credit import no_such_organization
 from nambari.operations.idempotency import Attempt, Done, once
@@ -13,7 +21,10 @@ from nambari.wiring import Services
 
 
 async def submit(services: Services, attempt: Attempt, applicant: Applicant, now: datetime) -> Done[KycCase]:
-    """The case, pending. Raises InvalidState where one is pending or verified already."""
+    """The case, pending. Raises InvalidState where one is pending or verified already, ValidationError."""
+    fault = check_applicant(applicant)
+    if fault is not None:
+        raise fault
 
     async def act(connection: Connection) -> KycCase:
         case = await _locked(connection, attempt)
@@ -33,8 +44,17 @@ async def approve(services: Services, attempt: Attempt, now: datetime) -> None:
 
 
 async def decline(services: Services, attempt: Attempt, reason: str, now: datetime) -> None:
-    """`reason` is told to the applicant. Raises InvalidState unless the case is pending."""
+    """`reason` is told to the applicant. Raises InvalidState unless the case is pending, ValidationError."""
+    fault = check_reason(reason)
+    if fault is not None:
+        raise fault
     await _decide(services, attempt, KycStatus.DECLINED, reason, now)
+
+
+async def listing(services: Services, status: KycStatus) -> list[dict[str, object]]:
+    """The live cases of this status, for review; personal data, for the operator's eyes only."""
+    async with services.database.reading() as connection:
+        return await kyc.cases_of_all(connection, status)
 
 
 async def _decide(services: Services, attempt: Attempt, status: KycStatus, reason: str | None, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Take in a new organization."""
+"""Take in a new organization, and look at those there are."""
 
 from datetime import datetime
 
@@ -28,3 +28,18 @@ async def create(services: Services, name: str, plan: str, request_id: str, now:
         await organizations.insert(connection, organization_id, name, plan, now)
         await credit.add(services, connection, attempt, TEST_CREDITS_CENTS, None, now)
     return organization_id
+
+
+async def listing(services: Services, environment: Environment) -> list[dict[str, object]]:
+    """All of them, the oldest first, with what they have in this environment."""
+    async with services.database.reading() as connection:
+        return await organizations.summaries_of_all(connection, environment)
+
+
+async def summary(services: Services, organization_id: str, environment: Environment) -> dict[str, object]:
+    """Raises NotFound."""
+    async with services.database.reading() as connection:
+        found = await organizations.summary(connection, organization_id, environment)
+    if found is None:
+        raise credit.no_such_organization(organization_id)
+    return found
