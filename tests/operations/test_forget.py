@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from nambari import worker
-from nambari.operations import forget
 from tests.cast import World
 from tests.operations.racing import Processes
+
+from nambari import worker
+from nambari.operations import forget
 
 AGENT = {"name": "Agent", "type": "agent", "url": "sip:agent@sip.example.com"}
 

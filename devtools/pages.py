@@ -1,0 +1,265 @@
+"""What do the generated pages say? Errors, settings, events and operations, from the catalogues in the code."""
+
+from dataclasses import MISSING, Field, dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from devtools import refused
+from devtools.markdown import NOTE, code, table, wrapped
+from nambari.api import document
+from nambari.api.app import application
+from nambari.api.described import EXAMPLES
+from nambari.api.errors import EVERYWHERE, STATUS
+from nambari.domain.events import Event
+from nambari.domain.phone_number import FIELDS, PhoneNumber, changes_between, configure
+from nambari.domain.refusals import CATALOGUE, MethodNotAllowed, NotFound, Refusal
+from nambari.settings import Settings, variable
+
+METHODS = ["GET", "POST", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    handler: HTTPRouteHandler
+
+    @property
+    def scope(self) -> str | None:
+        return self.handler.opt.get("scope")
+
+    def refusals(self) -> set[type[Refusal]]:
+        return {*(EVERYWHERE if self.scope else ()), *self.handler.opt["refusals"]}
+
+    def __str__(self) -> str:
+        return f"`{self.method} {self.path}`"
+
+
+def operations() -> list[Operation]:
+    routes = application(Settings(), "postgresql://nowhere").routes
+    found = [
+        Operation(next(iter(handler.http_methods)), route.path_format, handler)
+        for route in routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if handler.operation_id is not None
+    ]
+    places = [each.path for each in found]
+    return sorted(found, key=lambda each: (places.index(each.path), METHODS.index(each.method)))
+
+
+# ── Operations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def operations_table() -> str:
+    return table(
+        ["operation", "does", "scope"],
+        ([each, each.handler.summary, f"`{each.scope}`" if each.scope else "no key"] for each in operations()),
+    )
+
+
+def openapi() -> str:
+    """As the service gives it, laid out for reading."""
+    routes = application(Settings(), "postgresql://nowhere").routes
+    return msgspec.json.format(document.encoded(routes, Settings().currency), indent=2).decode() + "\n"
+
+
+# ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_ELSEWHERE: dict[type[Refusal], str] = {
+    NotFound: "Any path at which there is nothing.",
+    MethodNotAllowed: "Any path, asked by a method that it does not take.",
+}
+
+
+def errors_table() -> str:
+    return table(["status", "code", "when"], ([STATUS[each], _linked(each), each.meaning] for each in CATALOGUE))
+
+
+def _linked(reason: type[Refusal]) -> str:
+    return f"[`{reason.code}`](docs/errors.md#{reason.code.lower()})"
+
+
+def errors() -> str:
+    known, examples = operations(), refused.examples()
+    missing = examples["MISSING_API_KEY"]
+    overview = errors_table().replace("docs/errors.md#", "#")
+    return "\n".join(
+        [
+            "# Errors\n",
+            NOTE,
+            code("curl -i http://127.0.0.1:8000/v1/phone-numbers", "sh"),
+            code(f"HTTP/1.1 {missing.status} Unauthorized\nwww-authenticate: Bearer\n\n{missing.text}", "http"),
+            wrapped(
+                """
+                Every refusal looks like this. `error` is a sentence for a person and may change; `code` is for
+                programs and does not. `details` is there where it helps. `request_id` names the request in the
+                service's log; it is in the header `X-Request-Id` too. A refused request has changed nothing: no
+                number, no money, no event.
+                """
+            ),
+            wrapped(
+                """
+                What was refused for KYC, a number, an endpoint, a price, the balance or a status is kept under the
+                request's `Idempotency-Key`, and answered alike when it is sent again. What breaks the schema, comes
+                without a good key, or fails on our side is not kept: correct it, and send it with the same key.
+                """
+            ),
+            overview,
+            *(_error(reason, known, examples) for reason in CATALOGUE),
+        ]
+    )
+
+
+def _error(reason: type[Refusal], known: list[Operation], examples: dict[str, refused.Answer]) -> str:
+    answering = [each for each in known if reason in each.refusals()]
+    if reason in _ELSEWHERE:
+        where = _ELSEWHERE[reason]
+    elif not answering:
+        where = "No operation answers it yet."
+    elif len(answering) == len(known):
+        where = "Every operation."
+    elif all((each in answering) == bool(each.scope) for each in known):
+        where = "Every operation that asks for a key."
+    else:
+        where = "Answered by " + ", ".join(map(str, answering)) + "."
+    example = examples.get(reason.code)
+    assert example is not None or not answering, f"{reason.code} has no example: give it one in devtools/refused.py"
+    parts = [f"## {reason.code}\n", wrapped(f"{STATUS[reason]}. {reason.meaning} {where}")]
+    if example is not None:
+        parts.append(code(example.text, "json"))
+    return "\n".join(parts)
+
+
+# ── Settings ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_TYPES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    Path: "path",
+    tuple[str, ...]: "list, by commas",
+}
+_DEFAULTS = {"data_dir": "`~/.local/share/nambari` (Linux), `~/Library/Application Support/nambari` (macOS)"}
+"""The user's data folder is another on every machine: told as it is told to people."""
+
+
+def settings_table() -> str:
+    hints = get_type_hints(Settings)
+    return table(
+        ["variable", "holds", "default", "meaning"],
+        (
+            [f"`{variable(each.name)}`", _TYPES[hints[each.name]], _default(each), each.metadata["meaning"]]
+            for each in fields(Settings)
+        ),
+    )
+
+
+def _default(each: Field[Any]) -> str:
+    assert each.default is not MISSING
+    if each.name in _DEFAULTS:
+        return _DEFAULTS[each.name]
+    return f"`{each.default}`" if each.default not in ("", ()) else "none"
+
+
+def settings() -> str:
+    return "\n".join(
+        [
+            "# Settings\n",
+            NOTE,
+            code("NAMBARI_LOG_LEVEL=warning NAMBARI_SIP_DOMAIN=sip.example.com nambari serve", "sh"),
+            wrapped(
+                """
+                Settings are read from the environment, once, when a command starts; there is no file. An empty
+                variable counts as not set. A variable that begins with `NAMBARI_` and is no setting is refused, and
+                so is a value of the wrong form: the command ends with code 2 and one line that says which and why.
+                `nambari doctor` shows what is set.
+                """
+            ),
+            settings_table(),
+        ]
+    )
+
+
+# ── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def events() -> str:
+    rows = ([f"`{each.value}`", each.meaning, each.data] for each in Event)
+    return "\n".join(
+        [
+            "# Events\n",
+            NOTE,
+            "A label put on a number leaves this behind:\n",
+            code(msgspec.json.format(msgspec.json.encode(_event()), indent=2).decode(), "json"),
+            wrapped(
+                """
+                An event is written in the transaction that made it true: what was undone has none. It is
+                never changed. `sequence` counts up over all organizations; the events of one object follow
+                each other in it as they happened. `data` is the object as the event left it, `changes` what
+                was other before, `key_id` who asked (null for the operator), `request_id` in which request.
+                A request that changes nothing is no event; nor is KYC that is only submitted, and what an
+                operator does to the inventory and the rate card.
+                """
+            ),
+            wrapped(
+                """
+                The events are the table `events`, one row each; an operator reads it in the database. The API does
+                not show them yet, and nothing is delivered to webhooks yet.
+                """
+            ),
+            table(["event", "when", "data"], rows),
+        ]
+    )
+
+
+def _event() -> dict[str, Any]:
+    """As outbox.announce keeps it, for the number that the reference shows."""
+    shown = {name: EXAMPLES["PhoneNumber"][name] for name in FIELDS}
+    before = msgspec.convert(shown | {"label": None}, PhoneNumber)
+    labelled = configure(before, before.created_at + timedelta(minutes=12), label=shown["label"])
+    return {
+        "sequence": 1042,
+        "id": "evt_01k5v0r3d7f4wsmn8q2t6y9z1c",
+        "organization_id": "org_01k5tzx8b2e6vq1m4r7w9y3k5n",
+        "environment": "live",
+        "event": Event.NUMBER_UPDATED,
+        "subject_id": labelled.id,
+        "data": labelled,
+        "changes": changes_between(before, labelled),
+        "key_id": "key_01k5tzy4c8f3wn6p1s5v9x2j7m",
+        "request_id": refused.REQUEST_ID,
+        "created_at": labelled.updated_at,
+    }
+
+
+# ── Decisions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def decisions(folder: Path) -> str:
+    """The list of them: number and title, which is the first line of each."""
+    found = sorted(folder.glob("[0-9]*.md"))
+    rows = ([f"[{path.name[:4]}]({path.name})", _title(path)] for path in found)
+    return "\n".join(
+        [
+            "# Decisions\n",
+            NOTE,
+            wrapped(
+                """
+                What would be hard to guess from the code: the context, the decision, what follows from it, and the
+                test that holds it.
+                """
+            ),
+            table(["", "decision"], rows),
+        ]
+    )
+
+
+def _title(path: Path) -> str:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    return first.removeprefix("# ").partition(" ")[2] if first[2:6].isdigit() else first.removeprefix("# ")
