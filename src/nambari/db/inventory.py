@@ -33,9 +33,11 @@ async def search(
     connection: Connection, environment: Environment, wanted: Search, *, limit: int, offset: int
 ) -> Page[StockItem]:
     """What is for sale and matches, in the order of the numbers. What has no price is not for sale."""
-    where, values = _where(environment, wanted)
-    # A pattern may be rare or everywhere: each has its plan. The other filters lead into an index, whatever they ask.
-    fetch = partial(fetch_planned_for, connection) if wanted.contains else connection.fetch
+    where, values = _where(environment, wanted, await _types_within(connection, environment, wanted))
+    # A pattern and a price may fit few numbers or all: each has its plan. The other filters lead into an index,
+    # whatever they ask.
+    varies = wanted.contains or wanted.max_monthly_cost_cents is not None
+    fetch = partial(fetch_planned_for, connection) if varies else connection.fetch
     # Walked in the index alone; only the numbers of the page are then looked up.
     rows = await fetch(
         f"""
@@ -77,20 +79,40 @@ _PRICED = """
      OR i.type = ANY (ARRAY(SELECT type FROM rates WHERE country = $2)))
 """
 _WITHIN = """
-    (i.monthly_cost_cents <= {0} OR i.monthly_cost_cents IS NULL
-     AND i.type = ANY (ARRAY(SELECT type FROM rates WHERE country = $2 AND monthly_cost_cents <= {0})))
-    AND (EXISTS (SELECT 1 FROM rates WHERE country = $2 AND monthly_cost_cents <= {0})
+    (i.monthly_cost_cents <= ${0} OR i.monthly_cost_cents IS NULL AND i.type = ANY (${1}::text[]))
+    AND (cardinality(${1}::text[]) > 0
          OR EXISTS (SELECT 1 FROM inventory AS own WHERE own.status = 'available' AND own.environment = $1
-                    AND own.country = $2 AND own.monthly_cost_cents <= {0}))
+                    AND own.country = $2 AND own.monthly_cost_cents <= ${0}))
 """
 """The second part holds or not for all numbers alike: below every price, none is looked at."""
+
+
+async def _types_within(connection: Connection, environment: Environment, wanted: Search) -> list[str]:
+    """The types of which there is stock that the rate card sells within the price asked for.
+
+    Told as values to the statements that search, and not asked in them: so their planner knows when there are none.
+    """
+    if wanted.max_monthly_cost_cents is None:
+        return []
+    rows = await connection.fetch(
+        """
+        SELECT type FROM rates AS r WHERE r.country = $2 AND r.monthly_cost_cents <= $3
+           AND EXISTS (SELECT 1 FROM inventory AS i WHERE i.status = 'available' AND i.environment = $1
+                       AND i.country = $2 AND i.monthly_cost_cents IS NULL AND i.type = r.type)
+        """,
+        environment,
+        wanted.country,
+        wanted.max_monthly_cost_cents,
+    )
+    return [row["type"] for row in rows]
+
 
 # Trigrams find a run of three digits. Without one they would name every number, which the planner does not foresee:
 # the empty string keeps it from them, and the country is walked, in its index.
 _TRIGRAM = re.compile(r"[0-9]{3}")
 
 
-def _where(environment: Environment, wanted: Search) -> tuple[str, list[Any]]:
+def _where(environment: Environment, wanted: Search, types_within: list[str]) -> tuple[str, list[Any]]:
     values: list[Any] = [environment, wanted.country]
     conditions = ["i.status = 'available'", "i.environment = $1", "i.country = $2", _PRICED]
     asked = {
@@ -98,12 +120,14 @@ def _where(environment: Environment, wanted: Search) -> tuple[str, list[Any]]:
         "i.area_code = {0}": wanted.area_code,
         "lower(i.locality) = {0}": wanted.locality.lower() if wanted.locality else None,
         f"{_searched(wanted.contains)} LIKE {{0}}": like(wanted.contains) if wanted.contains else None,
-        _WITHIN: wanted.max_monthly_cost_cents,
     }
     for condition, value in asked.items():
         if value is not None:
             values.append(value)
             conditions.append(condition.format(f"${len(values)}"))
+    if wanted.max_monthly_cost_cents is not None:
+        values += [wanted.max_monthly_cost_cents, types_within]
+        conditions.append(_WITHIN.format(len(values) - 1, len(values)))
     return " AND ".join(conditions), values
 
 

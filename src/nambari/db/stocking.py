@@ -33,7 +33,12 @@ async def stage(connection: Connection, lines: Sequence[tuple[Any, ...]]) -> Non
 
 
 async def sort_out(connection: Connection, environment: Environment) -> None:
-    """Give a reason to whatever stands in the file twice or cannot be stocked for what the inventory says of it."""
+    """Give a reason to whatever stands in the file twice or cannot be stocked for what the inventory says of it.
+
+    From here to the end of the transaction it is the only import: two that go on side by side, with the same numbers
+    in another order, would each wait for a number that the other has just written. Buyers are not kept waiting.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock('inventory'::regclass::oid::int, 0)")
     await connection.execute("ANALYZE staged")
     await connection.execute(
         """

@@ -4,9 +4,11 @@ import csv
 import gzip
 import io
 import os
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -54,7 +56,7 @@ async def import_file(
     """Stock the numbers of a CSV file (or one packed by gzip), in one transaction and constant memory.
 
     What cannot be stocked is written to FILE.rejected.csv with its line and reason. Raises ValidationError for a
-    file without a usable header, OSError for one that cannot be read.
+    file without a usable header and for a broken gzip file, OSError for one that cannot be read.
     """
     if country is not None and not country_code_valid(country):
         raise invalid("country", f"{country!r} is no country code, such as NG")
@@ -80,7 +82,7 @@ async def _stage(
     """The terms that the file gives. Raises ValidationError for its header."""
     with path.open("rb") as raw:
         size = max(1, os.fstat(raw.fileno()).st_size)
-        rows = _rows(raw, packed=path.name.endswith(".gz"))
+        rows = _rows(raw, path.name)
         try:
             header = read_header(next((fields for _, fields in rows if isinstance(fields, list)), []))
         except Unusable as fault:
@@ -97,9 +99,12 @@ async def _stage(
     return header.terms
 
 
-def _rows(raw: BinaryIO, *, packed: bool) -> Iterator[tuple[int, list[str] | Unusable]]:
-    """Each row that is not empty, with the number of its line; in place of one that is no CSV, what is wrong."""
-    binary = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if packed else raw
+def _rows(raw: BinaryIO, name: str) -> Iterator[tuple[int, list[str] | Unusable]]:
+    """Each row that is not empty, with the number of its line; in place of one that is no CSV, what is wrong.
+
+    Raises ValidationError for a gzip file that is broken or cut short: what it would say further is not known.
+    """
+    binary = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if name.endswith(".gz") else raw
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
     rows = csv.reader(text, strict=True)
     while True:
@@ -110,6 +115,8 @@ def _rows(raw: BinaryIO, *, packed: bool) -> Iterator[tuple[int, list[str] | Unu
         except csv.Error as error:
             yield rows.line_num, Unusable(f"is not CSV: {error}")
             continue
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise ValidationError(f"{name} is no whole gzip file: {str(error).rstrip('.')}.") from None
         if fields:
             yield rows.line_num, fields
     text.detach()
@@ -193,7 +200,7 @@ async def _move(
 
 async def import_rates(services: Services, path: Path) -> int:
     """Set the rates of a CSV file, all or none; how many. Raises ValidationError that names the line."""
-    rates = [_rate(path.name, line, fields) for line, fields in _rate_lines(path)]
+    rates = list(_rates(path))
     async with services.database.writing() as connection:
         await stocking.set_rates(connection, rates)
     return len(rates)
@@ -202,23 +209,34 @@ async def import_rates(services: Services, path: Path) -> int:
 RATE_COLUMNS = ("country", "type", "setup_cost_cents", "monthly_cost_cents")
 
 
+def _rates(path: Path) -> Iterator[tuple[str, str, int, int]]:
+    seen: dict[tuple[str, str], int] = {}
+    for line, fields in _rate_lines(path):
+        where = f"{path.name}, line {line}"
+        rate = _rate(where, fields)
+        first = seen.setdefault(rate[:2], line)
+        if first != line:
+            raise ValidationError(f"{where}: {' '.join(rate[:2])} stands in the file before, on line {first}.")
+        yield rate
+
+
 def _rate_lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        rows = csv.DictReader(file, restkey="more", restval="")
-        if set(rows.fieldnames or ()) != set(RATE_COLUMNS):
+    with path.open("rb") as raw:
+        rows = _rows(raw, path.name)
+        _, titles = next(rows, (0, []))
+        columns = [title.strip().lower() for title in titles] if isinstance(titles, list) else []
+        if sorted(columns) != sorted(RATE_COLUMNS):
             raise ValidationError(f"{path.name} must have the columns {', '.join(RATE_COLUMNS)}.")
-        try:
-            for fields in rows:
-                yield rows.line_num, fields
-        except csv.Error as error:
-            raise ValidationError(f"{path.name}, line {rows.line_num}: is not CSV: {error}.") from None
+        for line, fields in rows:
+            if isinstance(fields, Unusable):
+                raise ValidationError(f"{path.name}, line {line}: {fields}.")
+            if len(fields) > len(columns):
+                raise ValidationError(f"{path.name}, line {line}: has more fields than columns.")
+            yield line, dict(zip_longest(columns, fields, fillvalue=""))
 
 
-def _rate(name: str, line: int, fields: dict[str, str]) -> tuple[str, str, int, int]:
+def _rate(where: str, fields: dict[str, str]) -> tuple[str, str, int, int]:
     country, kind = fields["country"].strip(), fields["type"].strip()
-    where = f"{name}, line {line}"
-    if "more" in fields:
-        raise ValidationError(f"{where}: has more fields than columns.")
     if not country_code_valid(country):
         raise ValidationError(f"{where}: {country[:40]!r} is no country code, such as NG.")
     if kind not in TYPES:
