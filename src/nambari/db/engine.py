@@ -6,6 +6,7 @@ No statement lives here.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -80,8 +81,16 @@ async def _reaching() -> AsyncIterator[None]:
             ) from None
 
 
+_SESSION = {"application_name": "nambari", "timezone": "UTC", "datestyle": "ISO", "jit": "off"}
+"""What every session is set to, whatever the server's own settings are: instants come as text, and are read so."""
+
+
 async def _prepare(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=_to_json, decoder=msgspec.json.decode, schema="pg_catalog")
+    # As text: a list of 50 has 150 instants, and the driver's own decoder takes twice as long for each.
+    await connection.set_type_codec(
+        "timestamptz", encoder=datetime.isoformat, decoder=datetime.fromisoformat, schema="pg_catalog"
+    )
 
 
 def _to_json(value: Any) -> str:
@@ -108,7 +117,7 @@ async def connect(dsn: str, *, connections: int, timeout_seconds: float) -> Pool
             dsn,
             timeout=timeout_seconds,
             command_timeout=timeout_seconds,
-            server_settings={"application_name": "nambari", "timezone": "UTC", "jit": "off"},
+            server_settings=_SESSION,
         )
         await _prepare(connection)
         return connection
@@ -169,7 +178,7 @@ class Database:
     async def bulk(self) -> AsyncIterator[Connection]:
         """A connection of its own, outside the pool, for work of minutes: imports and exports."""
         async with _reaching():
-            connection = await asyncpg.connect(self._dsn, timeout=self._timeout_seconds)
+            connection = await asyncpg.connect(self._dsn, timeout=self._timeout_seconds, server_settings=_SESSION)
         async with translated():
             try:
                 await _prepare(connection)
