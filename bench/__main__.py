@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import machine, pool, report, stage
+from bench import machine, pages, pool, report, stage
 from bench.cases import Case, buying_cases, reading_cases
 from bench.measure import Bench
 from bench.pgbench import Pgbench
@@ -29,7 +29,7 @@ class Plan:
 
 
 FULL = Plan(numbers=1_000_000, rounds=5, seconds=2.0, connections=16)
-QUICK = Plan(numbers=60_000, rounds=1, seconds=0.5, connections=4)
+QUICK = Plan(numbers=100_000, rounds=1, seconds=0.5, connections=4)
 
 
 def tell(what: str) -> None:
@@ -54,6 +54,7 @@ async def prepare(plan: Plan, dsn: str) -> tuple[list[Buyer], list[Case]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small pool and short runs: to see that it works")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this Markdown page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     asked = parser.parse_args()
     plan = QUICK if asked.quick else FULL
@@ -73,15 +74,21 @@ def main() -> None:
             bench = Bench(ours, constant, pgbench, plan.rounds, plan.seconds, tell)
             alone = bench.measure_alone(buyers[0].secret)
             rows = [bench.measure(case) for case in cases]
+            samples = {case.name: bench.sample(case) for case in cases}
             process = {
                 "memory_mb": ours.memory_bytes() / 2**20,
                 "memory_at_start_mb": at_start / 2**20,
                 "start_seconds": ours.start_seconds,
             }
         tell("")
-    print(report.tables(described, rows, alone, process))
+    tables = report.tables(described, rows, alone, process)
+    profile = report.profile(samples)
+    print(f"{tables}\n\n{profile}")
     if asked.json:
-        asked.json.write_text(json.dumps(report.as_json(described, rows, alone, process), indent=2) + "\n")
+        figures = report.as_json(described, rows, alone, process) | {"samples": samples}
+        asked.json.write_text(json.dumps(figures, indent=2) + "\n")
+    if asked.write:
+        pages.write(asked.write, {"operations": tables, "profile": profile})
 
 
 if __name__ == "__main__":

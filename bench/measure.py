@@ -7,7 +7,7 @@ from bench.cases import Case
 from bench.figures import Figures, summarize
 from bench.load import compose
 from bench.pgbench import Pgbench
-from bench.stage import Service
+from bench.stage import Samples, Service
 
 ALONE = {
     "country": "country=US",
@@ -69,6 +69,11 @@ class Bench:
             under_pgbench.append(self.pgbench.run(work.scripts, self.seconds, work.variables, buying=case.once))
             constant.append(self.constant.load(work.clients, self.seconds, status))
         return Row(case.name, len(case.exchange.body), summarize(ours), summarize(under_pgbench), summarize(constant))
+
+    def sample(self, case: Case) -> Samples:
+        """Where the service spends its time on this case."""
+        self.tell(f"{case.name}, sampled")
+        return self.ours.sampled(case.work().clients, self.seconds, case.exchange.status, once=case.once)
 
     def measure_alone(self, secret: str) -> dict[str, Figures]:
         """Each search on one connection: what it takes when nothing else runs."""

@@ -1,6 +1,7 @@
-"""Where does a process spend its time? Samples of its Python stack, one for each millisecond of processor time.
+"""Where does a process spend its time? Samples of its Python stack, one with each tick of its processor time.
 
 Taken by a signal, so that they cost a few per cent, where a tracing profiler would double the price of every call.
+Compiled code has no place of its own: its time is its caller's, or the loop's where the loop calls it.
 """
 
 import dis
@@ -12,7 +13,7 @@ from types import CodeType, FrameType
 
 EVERY_SECONDS = 0.001
 _RESUME = dis.opmap["RESUME"]
-_LOOP = "uvloop and the kernel"
+_LOOP = "uvloop, the kernel, decoding of rows"
 
 
 class Sampler:

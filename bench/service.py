@@ -1,6 +1,7 @@
 """The process that is measured: Nambari as it is served, or the same server answering constants.
 
-`python -m bench.service`, told by a line of JSON on its standard input; ends when that closes.
+`python -m bench.service`, told by a line of JSON on its standard input; ends when that closes. Further lines are
+`sample`, and `tell`, which is answered by a line of JSON: where its time was spent between the two.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ from typing import Any
 import uvicorn
 from litestar import Litestar, Response, get, post
 
+from bench.sampling import Sampler
 from nambari.api.app import create_app, with_request_id
-from nambari.server import configure
+from nambari.server import configure, settle
 from nambari.settings import Settings
 
 
@@ -52,12 +54,20 @@ async def serve(wanted: dict[str, Any]) -> None:
     answers = wanted["constants"]
     app = with_request_id(constants(answers)) if answers else create_app(settings, wanted["dsn"])
     server = uvicorn.Server(configure(app, host="127.0.0.1", port=wanted["port"]))
+    settle()
 
-    async def stop_with_parent() -> None:
-        await asyncio.to_thread(sys.stdin.read)
+    async def obey_parent() -> None:
+        sampler = Sampler()
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            if line.strip() == "sample":
+                sampler = Sampler()
+                sampler.start()
+            else:
+                sampler.stop()
+                print(json.dumps(sampler.counted()), flush=True)
         server.should_exit = True
 
-    watch = asyncio.create_task(stop_with_parent())
+    watch = asyncio.create_task(obey_parent())
     await server.serve()
     watch.cancel()
 

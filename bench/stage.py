@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import psutil
 import psycopg
@@ -22,6 +22,8 @@ from nambari.db import embedded
 from nambari.db.migrate import migrate
 
 START_SECONDS = 60.0
+
+Samples: TypeAlias = dict[str, dict[str, int]]
 
 
 @contextmanager
@@ -47,6 +49,16 @@ class Service:
 
     def memory_bytes(self) -> int:
         return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def sampled(self, clients: list[list[str]], seconds: float, expected: int, *, once: bool) -> Samples:
+        """Where it spends its time under this load: samples by package, by function, by function with what it calls."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print("sample", file=self.process.stdin, flush=True)
+        self.load(clients, seconds, expected, once=once)
+        print("tell", file=self.process.stdin, flush=True)
+        told: Samples = json.loads(self.process.stdout.readline())
+        return told
 
     def load(self, clients: list[list[str]], seconds: float, expected: int, *, once: bool = False) -> Run:
         """Its answers under load. Raises RuntimeError unless every one has the expected status."""
@@ -92,7 +104,7 @@ def service(dsn: str, connections: int, constants: dict[str, str] | None = None)
         port = probe.getsockname()[1]
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.service"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [sys.executable, "-m", "bench.service"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdin is not None
