@@ -94,7 +94,7 @@ async def enrol(services: Services, count: int) -> list[Buyer]:
         await kyc.approve(services, operator, now)
         await credit.top_up(services, operator, CENTS, None, now)
         wanted = NewKey(organization_id=organization_id, environment=Environment.LIVE, name="bench")
-        _, secret = await keys.create(services, wanted, now)
+        _, secret = await keys.create(services, wanted, "req_bench", now)
         buyers.append(Buyer(organization_id, secret))
     return buyers
 

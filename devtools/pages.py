@@ -190,7 +190,7 @@ def settings() -> str:
 
 
 def events() -> str:
-    rows = ([f"`{each.value}`", each.meaning, each.data] for each in Event)
+    rows = ([f"`{each.value}`", each.meaning, each.data, "yes" if each.announced else "no"] for each in Event)
     return "\n".join(
         [
             "# Events\n",
@@ -201,19 +201,28 @@ def events() -> str:
                 """
                 An event is written in the transaction that made it true: what was undone has none. It is
                 never changed. `sequence` counts up over all organizations; the events of one object follow
-                each other in it as they happened. `data` is the object as the event left it, `changes` what
-                was other before, `key_id` who asked (null for the operator), `request_id` in which request.
-                A request that changes nothing is no event; nor is KYC that is only submitted, and what an
-                operator does to the inventory and the rate card.
+                each other in it as they happened. `data` is the object as the event left it; `changes` is what
+                was other before, and for what begins or ends what it was made with. `key_id` tells who asked
+                (null for the operator, and for what time brings), `request_id` in which request. A request that
+                changes nothing is no event; nor is what an operator does to the inventory and the rate card.
+                Personal data of a KYC case is in none of them.
                 """
             ),
             wrapped(
                 """
-                The events are the table `events`, one row each; an operator reads it in the database. The API does
-                not show them yet, and nothing is delivered to webhooks yet.
+                The events are the table `events`, one row each, which the database lets nobody change. One
+                number's are its history, `GET /v1/phone-numbers/{id}/history`; those of an organization in one
+                environment are its audit trail, `GET /v1/audit`; neither shows `data`. An operator reads them with
+                `nambari audit`, and with `--operator` what became of the keys that belong to no organization.
                 """
             ),
-            table(["event", "when", "data"], rows),
+            wrapped(
+                """
+                Those that are announced are for webhooks, and only those can be subscribed to; nothing is delivered
+                yet. The others are for the audit trail alone.
+                """
+            ),
+            table(["event", "when", "data", "announced"], rows),
         ]
     )
 

@@ -42,7 +42,7 @@ class World:
     async def key(self, organization_id: str | None, **wanted: Any) -> tuple[str, str]:
         """The id and the secret of a new key."""
         new = NewKey(**{"organization_id": organization_id, "environment": Environment.LIVE, **wanted})
-        key, secret = await key_operations.create(self.services, new, self.services.clock())
+        key, secret = await key_operations.create(self.services, new, "req_test", self.services.clock())
         return key.id, secret
 
     async def person(

@@ -8,11 +8,13 @@ READS = [
     ("GET", "/v1/phone-numbers", "numbers:read"),
     ("GET", "/v1/phone-numbers/available?country=GB", "numbers:read"),
     ("GET", "/v1/phone-numbers/pn_none", "numbers:read"),
+    ("GET", "/v1/phone-numbers/pn_none/history", "numbers:read"),
     ("GET", "/v1/endpoints", "endpoints:read"),
     ("GET", "/v1/endpoints/ep_none", "endpoints:read"),
     ("GET", "/v1/credits", "billing:read"),
     ("GET", "/v1/credits/transactions", "billing:read"),
     ("GET", "/v1/kyc", "kyc:read"),
+    ("GET", "/v1/audit", "api-keys:read"),
 ]
 WRITES = [
     ("POST", "/v1/phone-numbers", "numbers:write"),

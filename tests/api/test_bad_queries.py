@@ -4,6 +4,9 @@ import pytest
 from tests.api.asking import faults, refused
 from tests.cast import World
 
+from nambari.api.fields import EventFilter
+from nambari.api.reading import sentence
+
 NUL, WHOLE = "must have no NUL character", "must be a whole number"
 ID = "must be 1 to 100 characters, none of them a control character"
 E164 = "must be an E.164 number, such as +442079460123 (in a URL, + is written %2B)"
@@ -13,6 +16,7 @@ COUNTRY = "must be one of AC, AD, AE … (the OpenAPI document lists all 245)"
 STATUS = "must be one of active, suspended, pending, porting, released"
 TYPE = "must be one of local, mobile, toll_free"
 AREA = "must be 1 to 10 digits"
+EVENT = sentence("Invalid enum value", EventFilter)
 WORDS = "must have at least one visible character and no control characters"
 
 Row = tuple[str, str, str]
@@ -87,6 +91,14 @@ LISTS: dict[str, list[Row]] = {
         *whole("max_monthly_cost_cents", 0, 10**12),
     ],
     "/v1/endpoints?": PAGED,
+    "/v1/audit?": [
+        *PAGED,
+        *[("event", value, EVENT) for value in ("", "*", "api_key", "api_key.", "API_KEY.*", "phone_number.sold")],
+        *[("event", value, EVENT) for value in ("%25", "_.*", "api_key.created,api_key.revoked", "api_key.created%0A")],
+        ("event", "api_key.*%00", NUL),
+        *[("subject_id", value, ID) for value in ("", "x" * 101, "x%0A")],
+        ("subject_id", "%00", NUL),
+    ],
     "/v1/credits/transactions?": PAGED,
 }
 
@@ -108,6 +120,8 @@ ANYWHERE = [
     "/v1/credits?",
     "/v1/credits/transactions?",
     "/v1/kyc?",
+    "/v1/phone-numbers/pn_none/history?",
+    "/v1/audit?",
 ]
 
 

@@ -51,8 +51,9 @@ def test_it_is_openapi_and_names_every_operation(described: dict[str, Any]) -> N
     assert described["openapi"] == "3.1.0"
     assert [operation["operationId"] for _, operation in operations(described)] == [
         *("listPhoneNumbers", "purchasePhoneNumber", "searchAvailableNumbers", "getPhoneNumber", "updatePhoneNumber"),
-        *("releasePhoneNumber", "listEndpoints", "createEndpoint", "getEndpoint", "updateEndpoint", "deleteEndpoint"),
-        *("getCredits", "listTransactions", "getKyc", "submitKyc", "health", "ready"),
+        *("releasePhoneNumber", "getPhoneNumberHistory"),
+        *("listEndpoints", "createEndpoint", "getEndpoint", "updateEndpoint", "deleteEndpoint"),
+        *("getCredits", "listTransactions", "getKyc", "submitKyc", "listAudit", "health", "ready"),
     ]
     for name, operation in operations(described):
         assert operation["summary"], name

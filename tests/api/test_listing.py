@@ -209,7 +209,7 @@ async def many_numbers(world: World, organization_id: str, count: int) -> None:
         )
 
 
-@pytest.mark.parametrize("path", ["/v1/phone-numbers", "/v1/endpoints", "/v1/credits/transactions"])
+@pytest.mark.parametrize("path", ["/v1/phone-numbers", "/v1/endpoints", "/v1/credits/transactions", "/v1/audit"])
 async def test_a_cursor_that_is_no_id_of_the_list_is_refused(world: World, path: str) -> None:
     alice = await world.person()
     told = faults(await alice.client.get(f"{path}?starting_after=pn_none"))

@@ -15,6 +15,8 @@ BY_ID: list[tuple[str, str, str, Any]] = [
     ("PATCH", "/v1/phone-numbers/{}", "pn", {}),
     ("DELETE", "/v1/phone-numbers/{}", "pn", None),
     ("DELETE", "/v1/phone-numbers/{}?action=release", "pn", None),
+    ("GET", "/v1/phone-numbers/{}/history", "pn", None),
+    ("GET", "/v1/phone-numbers/{}/history?starting_after=evt_none", "pn", None),
     ("GET", "/v1/endpoints/{}", "ep", None),
     ("PATCH", "/v1/endpoints/{}", "ep", {"name": "mine"}),
     ("DELETE", "/v1/endpoints/{}", "ep", None),

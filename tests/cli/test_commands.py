@@ -29,6 +29,7 @@ COMMANDS = {
     "kyc list": {"--status", "--json"},
     "credits add": {"--org", "--cents", "--reference", "--env", "--json"},
     "credits statement": {"--org", "--env", "--json"},
+    "audit": {"--org", "--operator", "--env", "--event", "--json"},
     "inventory import": {"FILE", "--country", "--env", "--json"},
     "inventory list": {"--country", "--status", "--env", "--json"},
     "inventory retire": {"NUMBER", "--env", "--json"},

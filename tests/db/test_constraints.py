@@ -70,6 +70,13 @@ def second_holder(
     return SECOND_HOLDER.format(organization=organization, inventory=inventory, number=number, status=status)
 
 
+def event_of(organization: str, event: str, id: str = "evt_1") -> str:
+    return (
+        "INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, request_id, created_at)"
+        f" VALUES ('{id}', {organization}, 'live', '{event}', 'x', '{{}}', '[]', 'x', now())"
+    )
+
+
 POSTING = """
 INSERT INTO postings (id, organization_id, environment, type, source, destination, amount_cents, balance_after_cents,
     reference, description, created_at)
@@ -146,8 +153,14 @@ FORBIDDEN = [
     # Records.
     ("two answers kept for one idempotency key", "INSERT INTO kept_answers VALUES ('org_a', 'live', 'k', 'g', true, '{}', now())", errors.UniqueViolation),
     ("two KYC cases of one organization", "INSERT INTO kyc VALUES ('org_a', 'live', 'verified')", errors.UniqueViolation),
-    ("an event of an organization that is none", "UPDATE events SET organization_id = 'org_x'", errors.ForeignKeyViolation),
-    ("an event twice", "INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, request_id, created_at) VALUES ('evt_0', 'org_a', 'live', 'x', 'x', '{}', '[]', 'x', now())", errors.UniqueViolation),
+    ("an event of an organization that is none", event_of("'org_x'", "api_key.created"), errors.ForeignKeyViolation),
+    ("an event of nobody", event_of("NULL", "phone_number.updated"), errors.CheckViolation),
+    ("another's event", "UPDATE events SET organization_id = 'org_m'", errors.IntegrityConstraintViolation),
+    ("an event that was otherwise", "UPDATE events SET changes = '[]'", errors.IntegrityConstraintViolation),
+    ("an event of another time", "UPDATE events SET created_at = now()", errors.IntegrityConstraintViolation),
+    ("an event that never was", "DELETE FROM events", errors.IntegrityConstraintViolation),
+    ("no events", "TRUNCATE events", errors.IntegrityConstraintViolation),
+    ("an event twice", event_of("'org_a'", "phone_number.updated", "evt_0"), errors.UniqueViolation),
     ("an organization deleted with all it has", "DELETE FROM organizations", errors.ForeignKeyViolation),
 ]  # fmt: skip
 
@@ -175,6 +188,7 @@ ALLOWED = {
     " NULL, NULL, NULL, now())",
     "one idempotency key of two organizations": "INSERT INTO kept_answers VALUES ('org_m', 'live', 'k', 'f', true,"
     " '{}', now()), ('org_a', 'test', 'k', 'f', true, '{}', now())",
+    "what became of an operator's key": event_of("NULL", "api_key.revoked"),
     "an own endpoint detached": "UPDATE phone_numbers SET endpoint_id = NULL",
 }
 

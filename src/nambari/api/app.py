@@ -11,7 +11,7 @@ from litestar.enums import ScopeType
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from nambari.api import credits, docs, endpoints, kyc, phone_numbers, root
+from nambari.api import audit, credits, docs, endpoints, kyc, phone_numbers, root
 from nambari.api.answers import Answer
 from nambari.api.auth import KeyCache, authorize
 from nambari.api.errors import HANDLERS
@@ -48,7 +48,10 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None) -> L
         route_handlers=[
             Router(
                 "/v1",
-                route_handlers=[phone_numbers.ROUTER, endpoints.ROUTER, credits.ROUTER, kyc.ROUTER],
+                route_handlers=[
+                    *(phone_numbers.ROUTER, audit.HISTORY, endpoints.ROUTER, credits.ROUTER, kyc.ROUTER),
+                    audit.ROUTER,
+                ],
                 before_request=authorize,
             ),
             *root.HANDLERS,

@@ -7,6 +7,7 @@ from typing import Any
 
 FIELDS: dict[str, str] = {
     "action": "What known clients of this API send.",
+    "after": "What it became.",
     "allow_inbound": "Whether calls to the number are taken.",
     "allow_outbound": "Whether calls may be made from the number.",
     "amount_cents": "Below zero where credits were taken.",
@@ -14,7 +15,9 @@ FIELDS: dict[str, str] = {
     "available_cents": "The credits there are.",
     "balance_after_cents": "The free credits after this line.",
     "balance_cents": "The credits that are free to spend.",
+    "before": "What it was.",
     "capabilities": "What the number can do.",
+    "changes": "What changed.",
     "code": "The reason, for programs.",
     "country": "ISO 3166-1 alpha-2.",
     "created_at": "When it was made or bought.",
@@ -30,12 +33,16 @@ FIELDS: dict[str, str] = {
     "endpoint_id": "The endpoint that calls are routed to; null for none.",
     "endpoints": "This page of the list.",
     "error": "The reason, for a person.",
+    "event": "What happened: a name of the catalogue, to which others may be added.",
     "field": "The name of the field, parameter or header; `body` for the whole.",
     "fields": "With `VALIDATION_ERROR`: every field that is at fault.",
     "has_more": "Whether more follow this page.",
     "held_cents": "The credits that are set aside for open orders.",
+    "history": "This page of it, newest first.",
     "id": "The id, unique and lasting.",
     "inventory_id": "The id of a number that is for sale.",
+    "key_id": "The API key that it was done with; null where an operator did it, or time.",
+    "key_name": "What that key is called.",
     "kind": "Who applies: a person or a business.",
     "kyc_status": "With `KYC_REQUIRED`: `not_submitted` or `declined`.",
     "label": "A name of your own.",
@@ -55,6 +62,7 @@ FIELDS: dict[str, str] = {
     "provider_config": "What the provider needs to find the agent.",
     "purchasable": "Whether the organization may buy it as things stand, credits aside.",
     "reason": "Why it was declined.",
+    "records": "This page of the trail.",
     "released_at": "When it was released.",
     "renews_at": "When the next month is due.",
     "request_id": "Names the request in our logs.",
@@ -67,6 +75,7 @@ FIELDS: dict[str, str] = {
     "sip": "Where the number is reached by SIP.",
     "status": "See the values.",
     "status_reason": "Why the status is what it is, where there is a reason to tell.",
+    "subject_id": "What it happened to: a number, an endpoint, a key, a transaction, the organization.",
     "submitted_at": "When it was submitted.",
     "tags": "Words of your own to find it by.",
     "total": "How many there are in all, on every page.",
@@ -142,6 +151,27 @@ _TRANSACTION = {
     "created_at": "2026-09-23T09:30:00Z",
 }
 
+_CHANGE = {"field": "label", "before": None, "after": "Front desk"}
+_HISTORY = {
+    "id": "evt_01k5v0r3d7f4wsmn8q2t6y9z1c",
+    "event": "phone_number.updated",
+    "changes": [_CHANGE],
+    "key_id": "key_01k5tzy4c8f3wn6p1s5v9x2j7m",
+    "key_name": "production",
+    "request_id": "req_01k5v0q6f7d3n8r2w5y9b4t6kh",
+    "created_at": "2026-09-23T09:42:00Z",
+}
+_AUDIT = {
+    "id": "evt_01k5v0s8k4h6xtqp9r3v7z2b5e",
+    "event": "api_key.revoked",
+    "subject_id": "key_01k5tzy4c8f3wn6p1s5v9x2j7m",
+    "changes": [{"field": "revoked_at", "before": None, "after": "2026-09-24T11:05:00Z"}],
+    "key_id": None,
+    "key_name": None,
+    "request_id": "req_01k5v0s8k3d9m5n7q1w4y6c8ja",
+    "created_at": "2026-09-24T11:05:00Z",
+}
+
 EXAMPLES: dict[str, Any] = {
     "PhoneNumber": _NUMBER,
     "PhoneNumberDetail": {
@@ -202,6 +232,8 @@ EXAMPLES: dict[str, Any] = {
         "decided_at": None,
     },
     "KycSubmission": {"legal_name": "Example Limited", "country": "GB", "kind": "business"},
+    "HistoryPage": {"history": [_HISTORY], "total": 1, "limit": 50, "offset": 0, "has_more": False},
+    "AuditPage": {"records": [_AUDIT], "total": 1, "limit": 50, "offset": 0, "has_more": False},
     "Health": {"status": "ok"},
 }
 

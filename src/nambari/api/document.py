@@ -33,6 +33,7 @@ _TAGS = {
     "Endpoints": "Where calls go.",
     "Credits": "Prepaid: the balance and its statement.",
     "KYC": "Who you are: numbers are sold to verified organizations.",
+    "Audit": "What happened, and who did it.",
     "Service": "Without a key: is the service alive, and ready?",
 }
 
@@ -80,10 +81,12 @@ _LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
         ("get", "getPhoneNumber", "number_id", "/id"),
         ("update", "updatePhoneNumber", "number_id", "/id"),
         ("release", "releasePhoneNumber", "number_id", "/id"),
+        ("history", "getPhoneNumberHistory", "number_id", "/id"),
     ],
     ("listPhoneNumbers", 200): [
         ("getFirst", "getPhoneNumber", "number_id", "/phone_numbers/0/id"),
         ("updateFirst", "updatePhoneNumber", "number_id", "/phone_numbers/0/id"),
+        ("historyOfFirst", "getPhoneNumberHistory", "number_id", "/phone_numbers/0/id"),
     ],
     ("createEndpoint", 201): [
         ("get", "getEndpoint", "endpoint_id", "/id"),

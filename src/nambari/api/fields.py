@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 from phonenumbers import SUPPORTED_REGIONS
 
+from nambari.domain.events import MEANT
 from nambari.domain.money import MOST_CENTS
 
 
@@ -16,6 +17,9 @@ def _saying(sentence: str) -> dict[str, str]:
 
 Country = Enum("Country", {region: region for region in sorted(SUPPORTED_REGIONS)}, type=str)  # type: ignore[misc]
 Country.__doc__ = "ISO 3166-1 alpha-2, as far as libphonenumber knows numbers of it."
+
+EventFilter = Enum("EventFilter", {name: name for name in MEANT}, type=str)  # type: ignore[misc]
+EventFilter.__doc__ = "The name of an event, or of a group of them."
 
 NumberType = Literal["local", "mobile", "toll_free"]
 Provider = Literal["elevenlabs", "vapi", "retell", "livekit", "custom"]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from nambari.api.fields import E164, AreaCode, Cents, Country, Digits, Id, NumberType, Tag, Text
+from nambari.api.fields import E164, AreaCode, Cents, Country, Digits, EventFilter, Id, NumberType, Tag, Text
 from nambari.domain.lifecycle import NumberStatus
 
 MOST_OFFSET = 2**31 - 1
@@ -58,6 +58,20 @@ class NumberSearch(Struct, kw_only=True):
     max_monthly_cost_cents: Annotated[Cents | None, Meta(description="The most that a month may cost.")] = None
     limit: Limit = 20
     offset: Offset = 0
+
+
+class AuditListing(Struct, kw_only=True):
+    """The audit trail."""
+
+    event: Annotated[
+        EventFilter | None, Meta(description="Only this event, or with `.*` those of a group, such as `api_key.*`.")
+    ] = None
+    subject_id: Annotated[
+        Id | None, Meta(description="Only what happened to this: a number, an endpoint, a key, the organization.")
+    ] = None
+    limit: Limit = 50
+    offset: Offset = 0
+    starting_after: StartingAfter = None
 
 
 class Release(Struct, kw_only=True):

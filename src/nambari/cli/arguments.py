@@ -6,12 +6,19 @@ from typing import Annotated
 
 import msgspec
 import typer
+from typer.exceptions import TyperException
 
 from nambari.domain.access import Environment
 from nambari.domain.e164 import country_code_valid
 from nambari.domain.money import MOST_CENTS, InvalidAmount, parse_cents
 
 LONGEST_ID = 100
+
+
+class Wrong(TyperException):
+    """Options that do not go together."""
+
+    exit_code = 2
 
 
 def read_id(text: str) -> str:

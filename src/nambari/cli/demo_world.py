@@ -86,7 +86,8 @@ def _quiet(doing: str, part: float) -> None:
 
 async def _enrol(services: Services) -> Customer:
     now = services.clock()
-    organization_id = await organizations.create(services, CUSTOMER, "enterprise", operator("").request_id, now)
+    request_id = services.new_id("req")
+    organization_id = await organizations.create(services, CUSTOMER, "enterprise", request_id, now)
     attempt = operator(organization_id)
     await kyc.submit(services, attempt, Applicant("Acme Voice Agents Ltd", "GB", ApplicantKind.BUSINESS), now)
     await kyc.approve(services, attempt, now)
@@ -106,9 +107,13 @@ async def _enrol(services: Services) -> Customer:
         updated_at=now,
     )
     await endpoints.create(services, attempt, agent, now)
-    _, live = await keys.create(services, NewKey(organization_id=organization_id, environment=Environment.LIVE), now)
-    _, test = await keys.create(services, NewKey(organization_id=organization_id, environment=Environment.TEST), now)
-    _, proxy = await keys.create(services, NewKey(organization_id=None, environment=Environment.LIVE), now)
+
+    async def key(of: str | None, environment: Environment) -> str:
+        _, secret = await keys.create(services, NewKey(organization_id=of, environment=environment), request_id, now)
+        return secret
+
+    live, test = [await key(organization_id, environment) for environment in Environment]
+    proxy = await key(None, Environment.LIVE)
     return Customer(organization_id, agent.id, live, test, proxy)
 
 

@@ -4,24 +4,18 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from typer.exceptions import TyperException
 
 from nambari.cli import output, session
-from nambari.cli.arguments import Env, Json, Organization, examples, read_id, read_instant
+from nambari.cli.arguments import Env, Json, Organization, Wrong, examples, read_id, read_instant
 from nambari.cli.output import Column, Record
 from nambari.domain.access import OPERATOR_SCOPES, ORGANIZATION_SCOPES, Environment, Key
 from nambari.operations import keys
 from nambari.operations.keys import NewKey
+from nambari.wiring import new_id
 
 ALL = "all"
 
 group = typer.Typer(help="API keys: create, list and revoke them.", no_args_is_help=True)
-
-
-class _Wrong(TyperException):
-    """Options that do not go together."""
-
-    exit_code = 2
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,7 +64,7 @@ def create(
 ) -> None:
     """Create an API key. It is shown this once, and kept nowhere."""
     if (organization_id is None) is not operator:
-        raise _Wrong("Give either --org ORG_ID or --operator.")
+        raise Wrong("Give either --org ORG_ID or --operator.")
     wanted = NewKey(
         organization_id=organization_id,
         environment=environment,
@@ -79,7 +73,7 @@ def create(
         allowed_ips=allowed_ips or (),
         expires_at=expires_at,
     )
-    key, secret = session.with_services(lambda services: keys.create(services, wanted, services.clock()))
+    key, secret = session.with_services(lambda services: keys.create(services, wanted, new_id("req"), services.clock()))
     output.answer(
         as_json,
         {"key_id": key.id, "api_key": secret},
@@ -104,7 +98,7 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Revoke an API key: within a second it works nowhere. Again is harmless."""
-    key = session.with_services(lambda services: keys.revoke(services, key_id, services.clock()))
+    key = session.with_services(lambda services: keys.revoke(services, key_id, new_id("req"), services.clock()))
     output.answer(
         as_json,
         {"key_id": key.id, "revoked_at": key.revoked_at},

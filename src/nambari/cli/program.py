@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from nambari.cli import credits, demo, doctor, inventory, keys, kyc, organizations, rates, serving, session
+from nambari.cli import audit, credits, demo, doctor, inventory, keys, kyc, organizations, rates, serving, session
 from nambari.db.embedded import EmbeddedUnavailable
 from nambari.db.engine import DatabaseUnavailable
 from nambari.db.migrate import MigrationFailed
@@ -31,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (demo, serving, doctor, organizations, keys, kyc, credits, inventory, rates):
+for each in (demo, serving, doctor, organizations, keys, kyc, credits, audit, inventory, rates):
     each.add_to(app)
 
 

@@ -43,10 +43,15 @@ async def of_organization(connection: Connection, organization_id: str) -> list[
     return [_key(row) for row in rows]
 
 
+async def find_of_any_organization(connection: Connection, key_id: str) -> Key | None:
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM api_keys WHERE id = $1", key_id)
+    return _key(row) if row else None
+
+
 async def revoke_of_any_organization(connection: Connection, key_id: str, now: datetime) -> Key | None:
-    """The key; None where there is none. One revoked before keeps its first time."""
+    """The key, if this revoked it; None where it was revoked already, or is none. Of several at once, one does it."""
     row = await connection.fetchrow(
-        f"UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING {_COLUMNS}", key_id, now
+        f"UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING {_COLUMNS}", key_id, now
     )
     return _key(row) if row else None
 

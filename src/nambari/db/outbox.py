@@ -9,7 +9,7 @@ from nambari.domain.events import Event
 
 async def announce(
     connection: Connection,
-    organization_id: str,
+    organization_id: str | None,
     environment: Environment,
     *,
     event_id: str,
@@ -21,6 +21,7 @@ async def announce(
     request_id: str,
     now: datetime,
 ) -> None:
+    """Without an organization: what concerns an operator's key."""
     await connection.execute(
         """
         INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, key_id, request_id,

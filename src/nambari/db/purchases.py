@@ -10,7 +10,7 @@ from nambari.db.kept_answers import KeptAnswer
 from nambari.domain.access import Environment
 from nambari.domain.kyc import KycStatus
 from nambari.domain.ledger import balances_after
-from nambari.domain.phone_number import FIELDS
+from nambari.domain.phone_number import FIELDS, changes_of_purchase
 from nambari.domain.purchase import Facts, Purchase
 
 
@@ -102,7 +102,8 @@ _BUY = f"""
     ), announced AS (
         INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, key_id, request_id,
                             created_at)
-        SELECT ${_NEXT}, $1, $2, 'phone_number.purchased', bought.id, ${_NEXT + 1}, '[]', ${_NEXT + 2}, ${_NEXT + 3}, $7
+        SELECT ${_NEXT}, $1, $2, 'phone_number.purchased', bought.id, ${_NEXT + 1}, ${_NEXT + 14}, ${_NEXT + 2},
+               ${_NEXT + 3}, $7
         FROM bought
     ), kept AS (
         INSERT INTO kept_answers (organization_id, environment, idempotency_key, fingerprint, refused, answer,
@@ -168,6 +169,7 @@ async def buy(
         record.kept.fingerprint if record.kept else None,
         record.kept.answer if record.kept else None,
         *_lines(purchase, record),
+        changes_of_purchase(number),
     )
     if not row["mine"]:
         return Outcome.BUSY

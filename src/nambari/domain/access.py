@@ -75,6 +75,20 @@ class Caller:
     environment: Environment
 
 
+def key_facts(key: Key) -> dict[str, object]:
+    """What an event says of a key; of its secret no more than what every list shows."""
+    return {
+        "id": key.id,
+        "environment": key.environment,
+        "name": key.name,
+        "begins_with": key.visible,
+        "scopes": sorted(key.scopes),
+        "allowed_ips": list(key.allowed_ips),
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
 def compose_secret(environment: Environment, letters: str) -> str:
     return f"kros_{environment}_{letters}"
 

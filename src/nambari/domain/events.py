@@ -1,18 +1,26 @@
-"""What do we announce? The one list of event names, each with what it says and what its data are."""
+"""What do we write down, and what of it do we announce? The one list of event names, with what each says.
 
+Every event is in the audit trail. Those that are `announced` are for customers' webhooks too; no other ever is.
+"""
+
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
+
+from nambari.domain.phone_number import Change
 
 
 class Event(StrEnum):
     meaning: str
     data: str
+    announced: bool
 
-    def __new__(cls, name: str, meaning: str, data: str) -> Self:
+    def __new__(cls, name: str, meaning: str, data: str, announced: bool = True) -> Self:  # noqa: FBT001, FBT002
         event = str.__new__(cls, name)
         event._value_ = name
         event.meaning = meaning
         event.data = data
+        event.announced = announced
         return event
 
     NUMBER_PURCHASED = (
@@ -37,6 +45,7 @@ class Event(StrEnum):
         "An endpoint was deleted; each of its numbers was detached, with an event of its own.",
         "the endpoint as it was",
     )
+    KYC_SUBMITTED = ("kyc.submitted", "KYC was submitted, and is to be decided.", "`kyc_status`", False)
     KYC_VERIFIED = ("kyc.verified", "An operator approved the KYC case: numbers can be bought.", "`kyc_status`")
     KYC_DECLINED = ("kyc.declined", "An operator declined the KYC case; it may be submitted again.", "`kyc_status`")
     PAYMENT_RECEIVED = (
@@ -44,3 +53,38 @@ class Event(StrEnum):
         "Credits were added.",
         "`transaction_id`, `amount_cents`, `balance_cents` after it",
     )
+    ORGANIZATION_CREATED = (
+        "organization.created",
+        "The organization was taken in; one line in each environment, where its trail begins.",
+        "`plan`",
+        False,
+    )
+    KEY_CREATED = (
+        "api_key.created",
+        "An API key was made; recorded in the environment that it is for.",
+        "the key as a list shows it, with nothing secret",
+        False,
+    )
+    KEY_REVOKED = (
+        "api_key.revoked",
+        "An API key was revoked: it works nowhere any more.",
+        "the key as a list shows it, with nothing secret",
+        False,
+    )
+
+
+MEANT: dict[str, tuple[Event, ...]] = {event.value: (event,) for event in Event}
+"""What a list of events can be asked for, and which those are: one by its name, or a group, such as `api_key.*`."""
+for _event in Event:
+    _group = f"{_event.rpartition('.')[0]}.*"
+    MEANT[_group] = (*MEANT.get(_group, ()), _event)
+
+
+def from_nothing(values: Mapping[str, object]) -> list[Change]:
+    """The changes by which something begins. What is null goes unsaid: it was so before."""
+    return [Change(name, None, value) for name, value in values.items() if value is not None]
+
+
+def to_nothing(values: Mapping[str, object]) -> list[Change]:
+    """The changes by which something ends."""
+    return [Change(name, value, None) for name, value in values.items() if value is not None]

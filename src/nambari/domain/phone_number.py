@@ -35,6 +35,12 @@ class PhoneNumber:
 
 FIELDS = tuple(each.name for each in fields(PhoneNumber))
 
+CHANGING = (
+    *("status", "status_reason", "endpoint_id", "allow_inbound", "allow_outbound", "label", "tags", "deletion_lock"),
+    *("renews_at", "released_at"),
+)
+"""What may be another from one day to the next; all else stays as it was bought."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -52,6 +58,11 @@ def changes_between(old: PhoneNumber, new: PhoneNumber) -> list[Change]:
         for name in FIELDS
         if name != "updated_at" and getattr(old, name) != getattr(new, name)
     ]
+
+
+def changes_of_purchase(number: PhoneNumber) -> list[Change]:
+    """From nothing to what was bought: whoever follows the changes from here on has the number as it is."""
+    return [Change(name, None, value) for name in CHANGING if (value := getattr(number, name)) is not None]
 
 
 def configure(number: PhoneNumber, now: datetime, **changes: object) -> PhoneNumber:

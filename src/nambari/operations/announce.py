@@ -4,6 +4,7 @@ from datetime import datetime
 
 from nambari.db import outbox
 from nambari.db.engine import Connection
+from nambari.domain.access import Key, key_facts
 from nambari.domain.events import Event
 from nambari.domain.phone_number import Change
 from nambari.operations.idempotency import Attempt
@@ -32,5 +33,30 @@ async def announce(
         changes=changes or [],
         key_id=caller.key_id,
         request_id=attempt.request_id,
+        now=now,
+    )
+
+
+async def announce_key(
+    services: Services,
+    connection: Connection,
+    event: Event,
+    key: Key,
+    changes: list[Change],
+    request_id: str,
+    now: datetime,
+) -> None:
+    """What an operator did to an API key: in the trail of the key's organization, or of none for an operator's key."""
+    await outbox.announce(
+        connection,
+        key.organization_id,
+        key.environment,
+        event_id=services.new_id("evt"),
+        event=event,
+        subject_id=key.id,
+        data=key_facts(key),
+        changes=changes,
+        key_id=None,
+        request_id=request_id,
         now=now,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from nambari.db import endpoints, phone_numbers
 from nambari.db.engine import Connection
 from nambari.domain.endpoint import Endpoint, EndpointType, revised
-from nambari.domain.events import Event
+from nambari.domain.events import Event, from_nothing, to_nothing
 from nambari.domain.phone_number import Change
 from nambari.operations.announce import announce
 from nambari.operations.configure import endpoint_not_found
@@ -39,7 +39,8 @@ async def create(services: Services, attempt: Attempt, endpoint: Endpoint, now: 
         secret = _new_secret() if endpoint.type is EndpointType.WEBHOOK else None
         caller = attempt.caller
         await endpoints.insert(connection, caller.organization_id, caller.environment, endpoint, secret)
-        await announce(services, connection, attempt, Event.ENDPOINT_CREATED, endpoint.id, endpoint, now)
+        told = from_nothing(_settings(endpoint))
+        await announce(services, connection, attempt, Event.ENDPOINT_CREATED, endpoint.id, endpoint, now, told)
         return MadeEndpoint(endpoint, secret)
 
     return await once(services.database, attempt, MadeEndpoint, now, act)
@@ -70,9 +71,13 @@ async def update(
 
 
 def _changes(old: Endpoint, new: Endpoint) -> list[Change]:
+    before, after = _settings(old), _settings(new)
+    return [Change(name, before[name], after[name]) for name in before if before[name] != after[name]]
+
+
+def _settings(endpoint: Endpoint) -> dict[str, object]:
     names = ("name", "type", "url", "status", "provider", "provider_config")
-    pairs = ((name, getattr(old, name), getattr(new, name)) for name in names)
-    return [Change(name, before, after) for name, before, after in pairs if before != after]
+    return {name: getattr(endpoint, name) for name in names}
 
 
 async def delete(services: Services, attempt: Attempt, endpoint_id: str, now: datetime) -> Done[Endpoint]:
@@ -85,7 +90,8 @@ async def delete(services: Services, attempt: Attempt, endpoint_id: str, now: da
             number = await phone_numbers.find(connection, *tenant, number_id)
             changes = [Change("endpoint_id", endpoint_id, None)]
             await announce(services, connection, attempt, Event.NUMBER_UPDATED, number_id, number, now, changes)
-        await announce(services, connection, attempt, Event.ENDPOINT_DELETED, endpoint_id, endpoint, now)
+        told = to_nothing(_settings(endpoint))
+        await announce(services, connection, attempt, Event.ENDPOINT_DELETED, endpoint_id, endpoint, now, told)
         return endpoint
 
     return await once(services.database, attempt, Endpoint, now, act)

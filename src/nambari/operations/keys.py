@@ -15,12 +15,18 @@ from nambari.domain.access import (
     Key,
     compose_secret,
     hash_secret,
+    key_facts,
 )
+from nambari.domain.events import Event, from_nothing
+from nambari.domain.phone_number import Change
 from nambari.domain.refusals import NotFound, invalid
+from nambari.operations.announce import announce_key
 from nambari.operations.credit import no_such_organization
 from nambari.wiring import Services, new_secret_letters
 
 LONGEST_NAME = 100
+SETTINGS = ("name", "scopes", "allowed_ips", "expires_at")
+"""What somebody chose of a key; the rest comes by itself."""
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is: a write for every request would cost more than the fact is worth."""
 
@@ -37,7 +43,7 @@ class NewKey:
     expires_at: datetime | None = None
 
 
-async def create(services: Services, wanted: NewKey, now: datetime) -> tuple[Key, str]:
+async def create(services: Services, wanted: NewKey, request_id: str, now: datetime) -> tuple[Key, str]:
     """The key and its secret, which is kept nowhere. Raises ValidationError, NotFound."""
     _check(wanted, now)
     secret = compose_secret(wanted.environment, new_secret_letters())
@@ -57,6 +63,8 @@ async def create(services: Services, wanted: NewKey, now: datetime) -> tuple[Key
     try:
         async with services.database.writing() as connection:
             await keys.insert(connection, key, hash_secret(secret))
+            changes = from_nothing({name: value for name, value in key_facts(key).items() if name in SETTINGS})
+            await announce_key(services, connection, Event.KEY_CREATED, key, changes, request_id, now)
     except Conflict as conflict:
         raise no_such_organization(str(wanted.organization_id)) from conflict
     return key, secret
@@ -83,10 +91,15 @@ def _check(wanted: NewKey, now: datetime) -> None:
         raise invalid("name", f"must be at most {LONGEST_NAME} printable characters")
 
 
-async def revoke(services: Services, key_id: str, now: datetime) -> Key:
-    """The revoked key. Raises NotFound. Revoking again changes nothing."""
+async def revoke(services: Services, key_id: str, request_id: str, now: datetime) -> Key:
+    """The revoked key. Raises NotFound. Revoking again changes nothing, and is no event."""
     async with services.database.writing() as connection:
         key = await keys.revoke_of_any_organization(connection, key_id, now)
+        if key is not None:
+            changes = [Change("revoked_at", None, key.revoked_at)]
+            await announce_key(services, connection, Event.KEY_REVOKED, key, changes, request_id, now)
+            return key
+        key = await keys.find_of_any_organization(connection, key_id)
     if key is None:
         raise NotFound(f"There is no key {key_id}. `nambari key list --org ID` shows an organization's.")
     return key

@@ -14,6 +14,7 @@ from nambari.domain.kyc import (
     check_reason,
     check_submission,
 )
+from nambari.domain.phone_number import Change
 from nambari.operations.announce import announce
 from nambari.operations.credit import no_such_organization
 from nambari.operations.idempotency import Attempt, Done, once
@@ -33,6 +34,7 @@ async def submit(services: Services, attempt: Attempt, applicant: Applicant, now
             raise refusal
         tenant = (attempt.caller.organization_id, attempt.caller.environment)
         await kyc.submit(connection, *tenant, applicant, now)
+        await _announce(services, connection, attempt, case.status, KycStatus.PENDING, now)
         return await _locked(connection, attempt)
 
     return await once(services.database, attempt, KycCase, now, act)
@@ -65,10 +67,23 @@ async def _decide(services: Services, attempt: Attempt, status: KycStatus, reaso
             raise refusal
         caller = attempt.caller
         await kyc.decide(connection, caller.organization_id, caller.environment, status, reason, now)
-        event = Event.KYC_VERIFIED if status is KycStatus.VERIFIED else Event.KYC_DECLINED
-        # The reason may quote the applicant's papers: it is told on GET /kyc and stays out of events.
-        data = {"kyc_status": status.value}
-        await announce(services, connection, attempt, event, caller.organization_id, data, now)
+        await _announce(services, connection, attempt, case.status, status, now)
+
+
+async def _announce(
+    services: Services, connection: Connection, attempt: Attempt, before: KycStatus, after: KycStatus, now: datetime
+) -> None:
+    """The status and nothing else: who applies is personal data, and the reason may quote the applicant's papers."""
+    changes = [Change("kyc_status", before, after)]
+    data = {"kyc_status": after}
+    await announce(services, connection, attempt, _EVENTS[after], attempt.caller.organization_id, data, now, changes)
+
+
+_EVENTS = {
+    KycStatus.PENDING: Event.KYC_SUBMITTED,
+    KycStatus.VERIFIED: Event.KYC_VERIFIED,
+    KycStatus.DECLINED: Event.KYC_DECLINED,
+}
 
 
 async def _locked(connection: Connection, attempt: Attempt) -> KycCase:

@@ -4,8 +4,10 @@ from datetime import datetime
 
 from nambari.db import organizations
 from nambari.domain.access import Caller, Environment
+from nambari.domain.events import Event, from_nothing
 from nambari.domain.refusals import invalid
 from nambari.operations import credit
+from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt
 from nambari.wiring import Services
 
@@ -23,10 +25,18 @@ async def create(services: Services, name: str, plan: str, request_id: str, now:
     if plan not in PLANS:
         raise invalid("plan", f"must be one of {', '.join(PLANS)}")
     organization_id = services.new_id("org")
-    attempt = Attempt(caller=Caller(None, organization_id, Environment.TEST), request_id=request_id)
+    live, test = (
+        Attempt(caller=Caller(None, organization_id, environment), request_id=request_id)
+        for environment in (Environment.LIVE, Environment.TEST)
+    )
     async with services.database.writing() as connection:
         await organizations.insert(connection, organization_id, name, plan, now)
-        await credit.add(services, connection, attempt, TEST_CREDITS_CENTS, None, now)
+        # Without its name, which may be a person's. Twice, as nothing of one environment is seen in the other.
+        data = {"plan": plan}
+        for attempt in (live, test):
+            event = Event.ORGANIZATION_CREATED
+            await announce(services, connection, attempt, event, organization_id, data, now, from_nothing(data))
+        await credit.add(services, connection, test, TEST_CREDITS_CENTS, None, now)
     return organization_id
 
 

@@ -1,0 +1,100 @@
+"""What happened, and who did it? To one number, or in the whole organization."""
+
+from litestar import Router, get
+from litestar.params import FromPath
+
+from nambari.api.phone_numbers import require_id_form, unknown_cursor
+from nambari.api.queries import AuditListing, Listing
+from nambari.api.reading import StrictRequest, read_query
+from nambari.api.records import AuditPage, HistoryPage, audit_record, history_record
+from nambari.api.requests import caller, services
+from nambari.db import events, phone_numbers
+from nambari.db.events import Filter
+from nambari.db.paging import UnknownCursor
+from nambari.domain import refusals
+from nambari.domain.access import Scope
+from nambari.domain.events import MEANT
+from nambari.operations.configure import number_not_found
+
+
+@get(
+    "/phone-numbers/{number_id:str}/history",
+    operation_id="getPhoneNumberHistory",
+    summary="Get phone number history",
+    scope=Scope.NUMBERS_READ,
+    query=Listing,
+    refusals=(refusals.NumberNotFound,),
+)
+async def get_history(request: StrictRequest, number_id: FromPath[str]) -> HistoryPage:
+    """Every change, newest first: what, from, to, when, by which key.
+
+    A released number's is shown to the organization that held it. What others did with the number before or after is
+    theirs, and never told.
+    """
+    asked = read_query(request.scope["query_string"], Listing)
+    require_id_form(number_id)
+    who = caller(request)
+    tenant = (who.organization_id, who.environment)
+    try:
+        async with services(request).database.reading() as connection:
+            if await phone_numbers.find(connection, *tenant, number_id) is None:
+                raise number_not_found()
+            page = await events.page(
+                connection,
+                *tenant,
+                Filter(subject_id=number_id),
+                limit=asked.limit,
+                offset=asked.offset,
+                starting_after=asked.starting_after,
+            )
+    except UnknownCursor:
+        raise unknown_cursor() from None
+    return HistoryPage(
+        history=[history_record(each) for each in page.items],
+        total=page.total,
+        limit=asked.limit,
+        offset=asked.offset,
+        has_more=page.has_more,
+    )
+
+
+@get(
+    "/audit",
+    operation_id="listAudit",
+    summary="List the audit trail",
+    scope=Scope.API_KEYS_READ,
+    query=AuditListing,
+    refusals=(),
+)
+async def list_audit(request: StrictRequest) -> AuditPage:
+    """All that happened to numbers, endpoints, keys, KYC and credits, newest first. What was refused is not in it.
+
+    It is for those who administer the organization: hence the scope, which they need for its keys too.
+    """
+    asked = read_query(request.scope["query_string"], AuditListing)
+    who = caller(request)
+    wanted = Filter(subject_id=asked.subject_id, names=MEANT[asked.event.value] if asked.event else None)
+    try:
+        async with services(request).database.reading() as connection:
+            page = await events.page(
+                connection,
+                who.organization_id,
+                who.environment,
+                wanted,
+                limit=asked.limit,
+                offset=asked.offset,
+                starting_after=asked.starting_after,
+            )
+    except UnknownCursor:
+        raise unknown_cursor() from None
+    return AuditPage(
+        records=[audit_record(each) for each in page.items],
+        total=page.total,
+        limit=asked.limit,
+        offset=asked.offset,
+        has_more=page.has_more,
+    )
+
+
+HISTORY = Router("/", route_handlers=[get_history], tags=["Phone numbers"])
+ROUTER = Router("/", route_handlers=[list_audit], tags=["Audit"])
