@@ -107,7 +107,8 @@ def errors() -> str:
                 """
                 What was refused for KYC, a number, an endpoint, a price, the balance or a status is kept under the
                 request's `Idempotency-Key`, and answered alike when it is sent again. What breaks the schema, comes
-                without a good key, or fails on our side is not kept: correct it, and send it with the same key.
+                without a good key, comes too often, or fails on our side is not kept: correct it, and send it with
+                the same key.
                 """
             ),
             overview,

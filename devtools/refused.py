@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, NoReturn, cast
 
 import httpx2
@@ -19,11 +20,13 @@ from nambari.api.app import MOST_BODY_BYTES, application
 from nambari.api.auth import KeyCache
 from nambari.api.described import EXAMPLES
 from nambari.api.errors import STATUS
+from nambari.api.limits import own_limiter
 from nambari.db.engine import DatabaseUnavailable
 from nambari.domain import kyc
 from nambari.domain.access import ORGANIZATION_SCOPES, Environment, Key
 from nambari.domain.kyc import KycStatus
 from nambari.domain.lifecycle import NumberStatus, StockStatus
+from nambari.domain.limits import Plan, allowances
 from nambari.domain.phone_number import FIELDS, PhoneNumber
 from nambari.domain.pricing import Price
 from nambari.domain.purchase import Facts, Order, StockItem, decide_purchase
@@ -79,13 +82,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Case:
-    """A request, the key it is sent with, and what the database makes of it."""
+    """A request, the key it is sent with, and what the database makes of it. Sent so often, the last answer counts."""
 
     key: Key | None = KEY
     method: str = "POST"
     path: str = "/v1/phone-numbers"
     sends: dict[str, Any] = field(default_factory=lambda: {"json": {"inventory_id": ITEM.id}})
     signed: bool = True
+    times: int = 1
     outcome: Callable[[], object] = lambda: AssertionError("the database is not asked")
 
 
@@ -132,6 +136,9 @@ CASES: dict[str, Case] = {
     ),
     "PAYLOAD_TOO_LARGE": Case(sends=_json(b" " * (MOST_BODY_BYTES + 1))),
     "UNSUPPORTED_MEDIA_TYPE": Case(sends=_json(b"inventory_id=inv_1", "application/x-www-form-urlencoded")),
+    "RATE_LIMIT_EXCEEDED": Case(
+        method="GET", sends=NO_BODY, key=replace(KEY, plan=Plan.FREE), times=11, outcome=number_not_found
+    ),
     "INTERNAL_ERROR": Case(method="GET", sends=NO_BODY, outcome=ZeroDivisionError),
     "SERVICE_UNAVAILABLE": Case(method="GET", sends=NO_BODY, outcome=lambda: DatabaseUnavailable("refused")),
 }
@@ -181,12 +188,20 @@ async def _ask(case: Case) -> Answer:
     app = application(settings, "postgresql://nowhere")
     app.state.services = Services(settings, cast("Any", _Database(case.outcome)), clock=lambda: NOW)
     app.state.key_cache = _OneKey(case.key)
+    app.state.limiter = own_limiter(allowances(0, 0), _ticking())
     transport = httpx2.ASGITransport(app=cast("Any", _named(app)), raise_app_exceptions=False)
     headers = {"x-api-key": SECRET} if case.signed else {}
     async with httpx2.AsyncClient(transport=transport, base_url="http://nambari", headers=headers) as client:
-        answer = await client.request(case.method, case.path, **case.sends)
+        for _ in range(case.times):
+            answer = await client.request(case.method, case.path, **case.sends)
     text = msgspec.json.format(answer.content, indent=2).decode()
     return Answer(answer.status_code, answer.json()["code"], text)
+
+
+def _ticking() -> Callable[[], float]:
+    """A clock on which a request takes a few milliseconds."""
+    ticks = count()
+    return lambda: NOW.timestamp() + next(ticks) / 128
 
 
 def _named(app: ASGIApp) -> ASGIApp:

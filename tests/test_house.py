@@ -118,6 +118,7 @@ def test_imports_go_one_way() -> None:
         ("api/credits.py", "from nambari.worker import work", "Imports go one way"),
         ("operations/release.py", "import asyncpg", "Only db knows the driver"),
         ("db/engine.py", "import sqlalchemy", "Only the migrations know SQLAlchemy and Alembic"),
+        ("api/limits.py", "import valkey", "Only wiring knows what counts for all processes"),
     ],
 )
 def test_an_import_that_goes_another_way_is_found(tmp_path: Path, name: str, line: str, broken: str) -> None:
@@ -133,10 +134,10 @@ def test_an_import_that_goes_another_way_is_found(tmp_path: Path, name: str, lin
     assert re.search(rf"^{broken} BROKEN$", done.stdout, re.MULTILINE), done.stdout
 
 
-def test_the_service_never_loads_the_migrations_tools() -> None:
+def test_the_service_loads_neither_the_migrations_tools_nor_what_only_some_need() -> None:
     asked = (
         "import sys, nambari.server, nambari.worker\n"
-        "print(sorted({'sqlalchemy', 'alembic', 'psycopg', 'typer'} & set(sys.modules)))"
+        "print(sorted({'sqlalchemy', 'alembic', 'psycopg', 'typer', 'limits', 'valkey'} & set(sys.modules)))"
     )
     loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -40,6 +41,17 @@ class Settings:
     sip_domain: str = _setting("localhost", "The host in the SIP address that each phone number is given.")
     trusted_proxies: tuple[str, ...] = _setting(
         (), "Comma-separated addresses or CIDRs of reverse proxies whose X-Forwarded-For is believed."
+    )
+    rate_limit_url: str = _setting(
+        "",
+        "The Valkey or Redis (valkey:// or redis://) in which all processes count requests together; empty lets each"
+        " process count for itself, so that two let twice as many through, and a restart forgets the day.",
+    )
+    enterprise_requests_per_second: int = _setting(
+        0, "How many requests per second an organization of the plan enterprise may make, at most 100,000; 0 for any."
+    )
+    enterprise_requests_per_day: int = _setting(
+        0, "How many requests per day an organization of the plan enterprise may make; 0 for any number."
     )
     key_cache_seconds: float = _setting(
         0.5,
@@ -96,6 +108,11 @@ def _check(settings: Settings) -> None:
     url = settings.database_url
     if url and not url.startswith(("postgresql://", "postgres://")):
         raise InvalidSetting(f"{variable('database_url')} must be a postgresql:// URL.")  # it may hold a password
+    if settings.rate_limit_url and not _names_a_counter(settings.rate_limit_url):
+        raise InvalidSetting(f"{variable('rate_limit_url')} must be a valkey:// or redis:// URL.")  # as above
+    most = 100_000  # each is remembered for a second
+    need(0 <= settings.enterprise_requests_per_second <= most, "enterprise_requests_per_second", f"0 to {most}")
+    need(0 <= settings.enterprise_requests_per_day < 2**31, "enterprise_requests_per_day", "0 to 2147483647")
     need(1 <= settings.database_connections <= 500, "database_connections", "between 1 and 500")
     need(0 < settings.database_timeout_seconds <= 600, "database_timeout_seconds", "above 0 and at most 600")
     need(0 <= settings.key_cache_seconds <= 0.9, "key_cache_seconds", "between 0 and 0.9")
@@ -118,3 +135,11 @@ def _check(settings: Settings) -> None:
             raise InvalidSetting(
                 f"{variable('trusted_proxies')} must be addresses or CIDRs; {proxy!r} is neither."
             ) from None
+
+
+def _names_a_counter(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"valkey", "valkeys", "redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

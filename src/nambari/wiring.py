@@ -1,10 +1,14 @@
-"""What is everything else given? The database, the clock, new ids: built here once, from the settings."""
+"""What is everything else given? The database, the clocks, new ids: built here once, from the settings."""
 
+import asyncio
+import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from typeid import TypeID
 
@@ -16,6 +20,11 @@ from nambari.settings import Settings
 
 def read_clock() -> datetime:
     return datetime.now(UTC)
+
+
+def read_unix_seconds() -> float:
+    """The real time, for limits on load: whatever the clock of the business says, a second of load lasts a second."""
+    return time.time()
 
 
 def new_id(prefix: str) -> str:
@@ -53,6 +62,42 @@ def attach_server(settings: Settings) -> Server:
         return Server(settings.database_url, lambda: None)
     server = embedded.attach(settings.data_dir)
     return Server(server.dsn, server.close)
+
+
+SHARED_COUNTS_CLOSE_SECONDS = 1.0
+
+
+class SharedCounts:
+    """Counts in a Valkey or Redis. Nothing is asked of it before the first count; `failures` is what asking may raise.
+
+    The methods are those of the library's storage. None bounds its wait, nor how many connections there are: each
+    call takes one that is free, or opens another.
+    """
+
+    def __init__(self, storage: Any) -> None:
+        self.failures: tuple[type[Exception], ...] = storage.base_exceptions
+        self.incr: Callable[[str, int], Awaitable[int]] = storage.incr
+        self.acquire_entry: Callable[[str, int, int], Awaitable[bool]] = storage.acquire_entry
+        self.get_moving_window: Callable[[str, int, int], Awaitable[tuple[float, int]]] = storage.get_moving_window
+        self.check: Callable[[], Awaitable[bool]] = storage.check
+
+
+@asynccontextmanager
+async def open_shared_counts(url: str) -> AsyncIterator[SharedCounts]:
+    # Who shares no counts does not load what does it: 0.2 s of a start.
+    from limits.aio.storage import RedisStorage  # noqa: PLC0415
+    from valkey.asyncio import ConnectionPool  # noqa: PLC0415
+
+    # No time-out of its own: that is made with asyncio.wait_for, which before Python 3.12 may lose a cancellation,
+    # so that who bounds the wait from outside would wait for its 5 s. And one that blocks loses connections by it.
+    pool = ConnectionPool.from_url(url, socket_timeout=None)
+    storage: Any = RedisStorage(url, implementation="valkey", key_prefix="nambari", connection_pool=pool)  # type: ignore[arg-type]
+    try:
+        yield SharedCounts(storage)
+    finally:
+        with contextlib.suppress(*storage.base_exceptions, OSError, TimeoutError):
+            async with asyncio.timeout(SHARED_COUNTS_CLOSE_SECONDS):
+                await pool.disconnect()
 
 
 @asynccontextmanager

@@ -34,7 +34,8 @@ def refused(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     body = answer.json()
     assert body["code"] == code, body
-    assert set(body) <= {"error", "code", "details", "request_id"}, body
+    known = {"error", "code", "details", "request_id"} | ({"retry_after"} if status == 429 else set())
+    assert set(body) <= known, body
     assert body["error"].endswith(".")
     assert body["request_id"].startswith("req_")
     assert answer.headers["content-type"] == "application/json"

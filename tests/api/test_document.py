@@ -66,7 +66,7 @@ def test_every_answer_is_described(described: dict[str, Any]) -> None:
             answer = resolved(described, answer)  # noqa: PLW2901
             assert answer["description"], (name, status)
             assert "X-Request-Id" in answer["headers"], (name, status)
-            assert ("Retry-After" in answer["headers"]) == (status == "503")
+            assert ("Retry-After" in answer["headers"]) == (status in {"429", "503"})
             assert ("WWW-Authenticate" in answer["headers"]) == (status == "401")
             if int(status) >= 400:
                 _, own = answer["content"]["application/json"]["schema"]["allOf"]
@@ -77,7 +77,7 @@ def test_every_answer_is_described(described: dict[str, Any]) -> None:
         if name != "get /healthz":
             assert "503" in operation["responses"]
         if " /v1" in name:
-            assert {"400", "401", "403", "500"} <= set(operation["responses"]), name
+            assert {"400", "401", "403", "429", "500"} <= set(operation["responses"]), name
         assert ("413" in operation["responses"]) == ("415" in operation["responses"]) == ("requestBody" in operation)
     purchase = described["paths"]["/v1/phone-numbers"]["post"]["responses"]
     schemas = {status: purchase[status]["content"]["application/json"]["schema"] for status in ("200", "201")}
@@ -85,6 +85,18 @@ def test_every_answer_is_described(described: dict[str, Any]) -> None:
         "200": {"$ref": "#/components/schemas/Quote"},
         "201": {"$ref": "#/components/schemas/PhoneNumber"},
     }
+
+
+def test_every_answer_to_a_good_key_tells_how_the_limits_stand(described: dict[str, Any]) -> None:
+    for name, operation in operations(described):
+        for status, answer in operation["responses"].items():
+            headers = resolved(described, answer)["headers"]
+            told = [resolved(described, headers[each]) for each in headers if each.startswith("X-RateLimit-")]
+            assert len(told) == (3 if " /v1" in name and status != "401" else 0), (name, status)
+            assert all(each["description"] for each in told)
+            # Before the key is found good there may be another 403, or a failure.
+            assert all(each["required"] == (status not in {"403", "500", "503"}) for each in told)
+    assert "free 10 a second and 1,000 a day" in described["info"]["description"]
 
 
 def test_every_field_is_described_and_requests_take_no_others(described: dict[str, Any]) -> None:

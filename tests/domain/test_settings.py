@@ -16,6 +16,9 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "currency": ("EUR", "EUR"),
     "sip_domain": ("sip.example.com", "sip.example.com"),
     "trusted_proxies": (" 192.0.2.1, 2001:db8::/32,", ("192.0.2.1", "2001:db8::/32")),
+    "rate_limit_url": ("valkey://:secret@limits.example.com:6380/1", "valkey://:secret@limits.example.com:6380/1"),
+    "enterprise_requests_per_second": ("1000", 1000),
+    "enterprise_requests_per_day": ("5000000", 5_000_000),
     "key_cache_seconds": ("0", 0.0),
     "idempotency_hours": ("48", 48),
     "log_level": ("debug", "debug"),
@@ -88,6 +91,15 @@ def test_what_is_not_ours_is_left_alone() -> None:
         ("currency", "ÜÄÖ"),
         ("trusted_proxies", "proxy.example.com"),
         ("trusted_proxies", "192.0.2.1,192.0.2.0/33"),
+        ("rate_limit_url", "memcached://cache"),
+        ("rate_limit_url", "localhost:6379"),
+        ("rate_limit_url", "redis://"),
+        ("rate_limit_url", "redis://cache:port"),
+        ("enterprise_requests_per_second", "-1"),
+        ("enterprise_requests_per_second", "100001"),
+        ("enterprise_requests_per_second", "1.5"),
+        ("enterprise_requests_per_day", "-1"),
+        ("enterprise_requests_per_day", "2147483648"),
         ("key_cache_seconds", "-0.1"),
         ("key_cache_seconds", "1"),
         ("key_cache_seconds", "nan"),
@@ -101,7 +113,15 @@ def test_what_each_does_not_take(name: str, text: str) -> None:
         read({variable(name): text})
 
 
-def test_the_password_of_the_database_is_in_no_error() -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("NAMBARI_DATABASE_URL", "mysql://nambari:swordfish@db/nambari"),
+        ("NAMBARI_RATE_LIMIT_URL", "http://:swordfish@limits"),
+        ("NAMBARI_RATE_LIMIT_URL", "redis://:swordfish/@limits"),
+    ],
+)
+def test_a_password_is_in_no_error(name: str, text: str) -> None:
     with pytest.raises(InvalidSetting) as refused:
-        read({"NAMBARI_DATABASE_URL": "mysql://nambari:swordfish@db/nambari"})
+        read({name: text})
     assert "swordfish" not in str(refused.value)

@@ -45,11 +45,15 @@ def free_port() -> int:
 
 @dataclass
 class Service:
-    """`nambari serve` on a port and a data directory, which it keeps when it is started again."""
+    """`nambari serve` on a port and a data directory, which it keeps when it is started again.
+
+    `settings` are variables of its environment.
+    """
 
     home: Path
     port: int = field(default_factory=free_port)
     options: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
     _process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -76,7 +80,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment(self.home),
+                env=environment(self.home) | self.settings,
                 start_new_session=True,
             )
 

@@ -15,7 +15,9 @@ from nambari.api import audit, credits, docs, endpoints, kyc, phone_numbers, roo
 from nambari.api.answers import Answer
 from nambari.api.auth import KeyCache, authorize
 from nambari.api.errors import HANDLERS
+from nambari.api.limits import open_limiter
 from nambari.api.reading import StrictRequest
+from nambari.domain.limits import allowances
 from nambari.settings import Settings
 from nambari.wiring import Services, new_id, open_services
 
@@ -38,8 +40,10 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None) -> L
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_services(settings, dsn) as services:
+        allowed = allowances(settings.enterprise_requests_per_second, settings.enterprise_requests_per_day)
+        async with open_services(settings, dsn) as services, open_limiter(settings.rate_limit_url, allowed) as limiter:
             app.state.services = services
+            app.state.limiter = limiter
             app.state.key_cache = KeyCache(settings.key_cache_seconds)
             async with _running(beside, services):
                 yield
@@ -85,6 +89,7 @@ async def _running(beside: Beside | None, services: Services) -> AsyncIterator[N
 def with_request_id(app: ASGIApp) -> ASGIApp:
     """Give each request an id before anything looks at it, and each answer its X-Request-Id.
 
+    Each answer also gets what was put in the request's `state["headers"]` on the way.
     HEAD is answered as GET is, without the body: wherever there is a GET.
     """
 
@@ -93,14 +98,15 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
             return
         request_id = new_id("req")
-        scope.setdefault("state", {})["request_id"] = request_id
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["request_id"] = request_id
         header = (b"x-request-id", request_id.encode())
 
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), header]
+                headers = [*message.get("headers", ()), header, *state.get("headers", ())]
                 message["headers"] = _with_methods(headers, inner) if message["status"] in _TELLING_METHODS else headers
             elif inner is not scope:
                 message["body"] = b""  # type: ignore[typeddict-unknown-key]

@@ -17,8 +17,10 @@ from nambari.api import shapes
 from nambari.api.answers import Answer
 from nambari.api.described import EXAMPLES, FIELDS, NEW_ENDPOINTS
 from nambari.api.errors import EVERYWHERE, STATUS
+from nambari.api.headers import HEADERS, REPLAYABLE, of_answer, of_refusal
 from nambari.api.requests import ID_PATTERN, IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_PATTERN
 from nambari.api.schemas import REF, Schema, parameter_schemas, schemas
+from nambari.domain.limits import PURCHASES_PER_SECOND, REQUESTS
 from nambari.domain.refusals import Refusal
 
 _DESCRIPTION = """Phone numbers for AI voice agents: search, buy, configure, release.
@@ -26,7 +28,12 @@ _DESCRIPTION = """Phone numbers for AI voice agents: search, buy, configure, rel
 Money is integer cents, in fields that end in `_cents`; this deployment sells in {currency}. Instants are RFC 3339, UTC.
 Unknown fields and parameters are refused, by name. Wherever there is a GET, HEAD answers the same without the body.
 A method that a path does not take gets 405 `METHOD_NOT_ALLOWED` and an `Allow` header.
-Every answer has an `X-Request-Id`."""
+Every answer has an `X-Request-Id`.
+
+Requests are limited by the organization's plan, live and test apart: {plans}; enterprise as agreed. Days are those of
+UTC. `POST /v1/phone-numbers` is limited to {purchases} a second besides, but for enterprise. Every answer to a request
+with a good key tells in `X-RateLimit-…` how its limits stand, and counts, whatever it is; what is beyond a limit gets
+429 `RATE_LIMIT_EXCEEDED`, changes nothing and uses up nothing of the day."""
 
 _TAGS = {
     "Phone numbers": "Find, buy, configure and release numbers.",
@@ -36,30 +43,6 @@ _TAGS = {
     "Audit": "What happened, and who did it.",
     "Service": "Without a key: is the service alive, and ready?",
 }
-
-_HEADERS: dict[str, Schema] = {
-    "X-Request-Id": {
-        "description": "Names this request in our logs.",
-        "required": True,
-        "schema": {"type": "string", "pattern": "^req_[a-z0-9]{26}$"},
-    },
-    "Idempotent-Replayed": {
-        "description": "The answer is that of an earlier request with this Idempotency-Key.",
-        "schema": {"type": "string", "enum": ["true"]},
-    },
-    "Retry-After": {
-        "description": "Seconds to wait before the next try.",
-        "required": True,
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
-    },
-    "WWW-Authenticate": {
-        "description": "How to send a key.",
-        "required": True,
-        "schema": {"type": "string", "enum": ["Bearer"]},
-    },
-}
-_REPLAYABLE = {400, 404, 409}
-_HEADERS_OF_STATUS = {401: "WWW-Authenticate", 503: "Retry-After"}
 
 _STATUS_NAMES = {
     200: "OK",
@@ -71,6 +54,7 @@ _STATUS_NAMES = {
     409: "Conflict",
     413: "TooLarge",
     415: "NotJson",
+    429: "TooMany",
     500: "InternalError",
     503: "Unavailable",
 }
@@ -124,7 +108,7 @@ def document(routes: Iterable[BaseRoute], currency: str) -> Schema:
         "info": {
             "title": "Nambari",
             "version": __version__,
-            "description": _DESCRIPTION.format(currency=currency),
+            "description": _described(currency),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -134,7 +118,7 @@ def document(routes: Iterable[BaseRoute], currency: str) -> Schema:
         "components": {
             "schemas": schemas(_shapes([handler for _, handler in handlers])),
             "responses": dict(sorted(responses.items())),
-            "headers": _HEADERS,
+            "headers": HEADERS,
             "securitySchemes": {
                 "apiKey": {
                     "type": "apiKey",
@@ -146,6 +130,11 @@ def document(routes: Iterable[BaseRoute], currency: str) -> Schema:
             },
         },
     }
+
+
+def _described(currency: str) -> str:
+    plans = ", ".join(f"{plan} {second:,} a second and {day:,} a day" for plan, (second, day) in REQUESTS.items())
+    return _DESCRIPTION.format(currency=currency, plans=plans, purchases=PURCHASES_PER_SECOND)
 
 
 def _method(handler: HTTPRouteHandler) -> str:
@@ -264,7 +253,7 @@ def _answer(handler: HTTPRouteHandler, status: int, answered: list[type[Struct]]
     examples = {shape.__name__: {"value": EXAMPLES[shape.__name__]} for shape in answered}
     answer: Schema = {
         "description": inspect.cleandoc(answered[0].__doc__ or _STATUS_NAMES[status]),
-        "headers": _headers("X-Request-Id", *(["Idempotent-Replayed"] if _is_write(handler) else [])),
+        "headers": of_answer(is_write=_is_write(handler), asks_for_key=_asks_for_key(handler)),
         "content": {
             "application/json": {
                 "schema": references[0] if len(references) == 1 else {"anyOf": references},
@@ -286,13 +275,9 @@ def _links(handler: HTTPRouteHandler, status: int) -> Schema:
     return links
 
 
-def _headers(*names: str) -> Schema:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
 def _refusals(handler: HTTPRouteHandler, shared: Schema) -> Schema:
     """The refusals by status. What several operations answer alike stands once, among the components."""
-    asks_for_key = handler.opt.get("scope") is not None
+    asks_for_key = _asks_for_key(handler)
     by_status: dict[int, list[type[Refusal]]] = {}
     for reason in (*(EVERYWHERE if asks_for_key else ()), *handler.opt["refusals"]):
         by_status.setdefault(STATUS[reason], []).append(reason)
@@ -300,23 +285,23 @@ def _refusals(handler: HTTPRouteHandler, shared: Schema) -> Schema:
     for status, reasons in sorted(by_status.items()):
         own = [reason for reason in reasons if reason not in EVERYWHERE and list(STATUS.values()).count(status) > 1]
         name = _STATUS_NAMES[status] + "".join(sorted(reason.__name__ for reason in own))
-        replayable = _is_write(handler) and status in _REPLAYABLE
-        name += "Once" if replayable and status == min(_REPLAYABLE) else ""
-        shared[name] = _refusal(status, reasons, replayable=replayable)
+        replayable = _is_write(handler) and status in REPLAYABLE
+        name += "Once" if replayable and status == min(REPLAYABLE) else ""
+        name += "" if asks_for_key else "WithoutKey"
+        shared[name] = _refusal(status, reasons, replayable=replayable, asks_for_key=asks_for_key)
         found[str(status)] = {"$ref": f"#/components/responses/{name}"}
     return found
 
 
-def _refusal(status: int, reasons: list[type[Refusal]], *, replayable: bool) -> Schema:
-    names = ["X-Request-Id"]
-    if status in _HEADERS_OF_STATUS:
-        names.append(_HEADERS_OF_STATUS[status])
-    if replayable:
-        names.append("Idempotent-Replayed")
+def _asks_for_key(handler: HTTPRouteHandler) -> bool:
+    return handler.opt.get("scope") is not None
+
+
+def _refusal(status: int, reasons: list[type[Refusal]], *, replayable: bool, asks_for_key: bool) -> Schema:
     codes = [reason.code for reason in reasons]
     return {
         "description": "\n\n".join(f"`{reason.code}`: {reason.meaning}" for reason in reasons),
-        "headers": _headers(*names),
+        "headers": of_refusal(status, replayable=replayable, asks_for_key=asks_for_key),
         "content": {
             "application/json": {
                 "schema": {

@@ -1,5 +1,6 @@
 """Which HTTP status has each refusal? And how any exception becomes an answer that tells nothing of our inside."""
 
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -59,6 +60,7 @@ EVERYWHERE: tuple[type[Refusal], ...] = (
     refusals.ApiKeyExpired,
     refusals.InsufficientScope,
     refusals.IpNotAllowed,
+    refusals.RateLimitExceeded,
     refusals.InternalError,
     refusals.ServiceUnavailable,
 )
@@ -78,9 +80,12 @@ def answer(request: Request[Any, Any, Any], refusal: Refusal, headers: dict[str,
         code=refusal.code,
         details=refusal.details or UNSET,
         request_id=refusal.request_id or request.scope["state"]["request_id"],
+        retry_after=UNSET if refusal.retry_after_seconds is None else refusal.retry_after_seconds,
     )
     headers = dict(headers or {})
     status = STATUS[type(refusal)]
+    if refusal.retry_after_seconds is not None:
+        headers["Retry-After"] = str(ceil(refusal.retry_after_seconds))
     if status == STATUS[refusals.ServiceUnavailable]:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == STATUS[refusals.MissingApiKey]:

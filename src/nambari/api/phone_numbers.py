@@ -161,6 +161,7 @@ def require_id_form(number_id: str) -> None:
     operation_id="purchasePhoneNumber",
     summary="Purchase phone number",
     scope=Scope.NUMBERS_WRITE,
+    buys=True,
     query=None,
     refusals=(
         *OF_BODIES,

@@ -11,6 +11,7 @@ from nambari.api.described import EXAMPLES, FIELDS
 from nambari.api.endpoint_forms import forms
 from nambari.api.fields import Country, EventFilter
 from nambari.domain import refusals
+from nambari.domain.limits import LimitKind
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/{name}"
@@ -84,6 +85,8 @@ def _error_schemas() -> Schema:
         "required": {"type": "string"},
         "kyc_status": {"type": "string", "enum": ["not_submitted", "declined"]},
         "status": {"type": "string"},
+        "exceeded": {"type": "string", "enum": [kind.value for kind in LimitKind]},
+        "allowed": {"type": "integer"},
         **{name: {"type": "integer"} for name in cents},
     }
     details: Schema = {"type": "object", "description": FIELDS["details"], "additionalProperties": False}

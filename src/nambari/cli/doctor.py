@@ -4,6 +4,7 @@ It looks and changes nothing: no migration, no new database. One thing it may st
 that exists already, for only that server can tell of it; it is joined as by any command, and left as it was found.
 """
 
+import asyncio
 import errno
 import http.client
 import os
@@ -28,10 +29,11 @@ from nambari.db.engine import DatabaseUnavailable
 from nambari.db.server_program import OLDEST_MAJOR
 from nambari.operations.examine import Examination, examine
 from nambari.settings import InvalidSetting, Settings
-from nambari.wiring import open_services
+from nambari.wiring import open_services, open_shared_counts
 
 LEAST_FREE_BYTES = 500 * 1000 * 1000
 MOST_SECONDS_APART = 1.0
+LIMITS_TIMEOUT_SECONDS = 3.0
 HIDDEN = "****"
 
 
@@ -60,13 +62,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(port: Port = DEFAULT_PORT, as_json: Json = False) -> int:
-    """Check settings, data folder, database, migrations, clock and port, and say what to do.
+    """Check settings, data folder, database, migrations, clock, shared limits and port, and say what to do.
 
     Ends with 1 if something is wrong. Changes nothing; an embedded database that exists is started if it does not
     run, as only so it can be asked, and stopped again.
     """
     told, strays, settings = examine_settings(os.environ)
-    checks = [*strays, _folder(settings), *_of_database(settings, told), _port(port)]
+    checks = [*strays, _folder(settings), *_of_database(settings, told), *_of_limits(settings), _port(port)]
     if as_json:
         output.rows([asdict(each) for each in (*told, *checks)], (), as_json, "")
     else:
@@ -106,7 +108,7 @@ def _setting(name: str, default: str, meaning: str, *, value: str, problem: str 
 
 
 def _text(name: str, value: Any) -> str:
-    if name == "database_url":
+    if name in {"database_url", "rate_limit_url"}:
         return without_password(value)
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
@@ -219,6 +221,27 @@ def _clock(found: Examination) -> Finding:
     if seconds > MOST_SECONDS_APART:
         return Finding("clock", False, told, "Let both machines take their time from NTP.")
     return Finding("clock", True, told)
+
+
+def _of_limits(settings: Settings) -> list[Finding]:
+    """Only where counts are shared: a process that counts for itself can do so."""
+    if not settings.rate_limit_url:
+        return []
+    url = without_password(settings.rate_limit_url)
+
+    async def reached() -> bool:
+        async with open_shared_counts(settings.rate_limit_url) as counts, asyncio.timeout(LIMITS_TIMEOUT_SECONDS):
+            return await counts.check()
+
+    try:
+        if session.run(reached()):
+            return [Finding("limits", True, f"Requests are counted in {url}.")]
+    except TimeoutError:
+        pass
+    advice = (
+        "See that Valkey or Redis runs there, and that host, port and password in NAMBARI_RATE_LIMIT_URL are right."
+    )
+    return [Finding("limits", False, f"{url} cannot be reached: every request is let through.", advice)]
 
 
 def _port(port: int) -> Finding:

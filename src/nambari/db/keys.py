@@ -1,10 +1,12 @@
 """SQL of API keys. Their secrets never come here, only hashes."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from nambari.db.engine import Connection
 from nambari.domain.access import Environment, Key
+from nambari.domain.limits import Plan
 
 _COLUMNS = (
     "id, organization_id, environment, name, visible, scopes, allowed_ips,"
@@ -31,9 +33,17 @@ async def insert(connection: Connection, key: Key, secret_hash: bytes) -> None:
 
 
 async def by_hash_across_organizations(connection: Connection, secret_hash: bytes) -> Key | None:
-    """The key with this hash, revoked or not. The one question that is asked before the tenant is known."""
-    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM api_keys WHERE secret_hash = $1", secret_hash)
-    return _key(row) if row else None
+    """The key with this hash, revoked or not, and its plan. The one question asked before the tenant is known."""
+    row = await connection.fetchrow(
+        f"""
+        SELECT {_COLUMNS}, (SELECT plan FROM organizations AS o WHERE o.id = organization_id) AS plan
+        FROM api_keys WHERE secret_hash = $1
+        """,
+        secret_hash,
+    )
+    if row is None:
+        return None
+    return replace(_key(row), plan=Plan(row["plan"]) if row["plan"] else None)
 
 
 async def of_organization(connection: Connection, organization_id: str) -> list[Key]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from nambari.domain.limits import Plan
 from nambari.domain.refusals import (
     ApiKeyExpired,
     InsufficientScope,
@@ -51,7 +52,10 @@ _FORM = re.compile(r"kros_(live|test)_[A-Za-z0-9]{32}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key as it is kept. `organization_id` is None for an operator's key."""
+    """An API key as it is kept. `organization_id` is None for an operator's key.
+
+    `plan` is the organization's, read along when a request comes with the key's secret; otherwise None.
+    """
 
     id: str
     organization_id: str | None
@@ -64,6 +68,7 @@ class Key:
     revoked_at: datetime | None
     last_used_at: datetime | None
     created_at: datetime
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ class Refusal(Exception):
         self.sentence = sentence
         self.details = details
         self.request_id: str | None = None  # set on a replayed refusal: the request that was first refused
+        self.retry_after_seconds: float | None = None  # where it is known when the same request may be served
 
 
 class KycRequired(Refusal):
@@ -125,7 +126,10 @@ class UnsupportedMediaType(Refusal):
 
 class RateLimitExceeded(Refusal):
     code = "RATE_LIMIT_EXCEEDED"
-    meaning = "Too many requests for the organization's plan; `retry_after` tells when to come again."
+    meaning = (
+        "More requests than the organization's plan allows; `details.exceeded` names the limit, and `retry_after`"
+        " tells in how many seconds to come again."
+    )
 
 
 class InternalError(Refusal):

@@ -5,13 +5,14 @@ from datetime import datetime
 from nambari.db import organizations
 from nambari.domain.access import Caller, Environment
 from nambari.domain.events import Event, from_nothing
+from nambari.domain.limits import Plan
 from nambari.domain.refusals import invalid
 from nambari.operations import credit
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt
 from nambari.wiring import Services
 
-PLANS = ("free", "pro", "business", "enterprise")
+PLANS = tuple(plan.value for plan in Plan)
 LONGEST_NAME = 200
 TEST_CREDITS_CENTS = 10_000_00
 """What every organization finds in its test environment, of no worth anywhere else."""
