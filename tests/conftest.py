@@ -53,6 +53,14 @@ class Databases:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY file_copy")
         return dsn_of(self._server, name)
 
+    def make_empty(self) -> str:
+        """The DSN of a new database with nothing in it."""
+        self._count += 1
+        name = f"empty_{self._count}"
+        with psycopg.connect(self._server.dsn, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+        return dsn_of(self._server, name)
+
     def drop(self, dsn: str) -> None:
         name = dsn.split("?", maxsplit=1)[0].rsplit("/", 1)[-1]
         with psycopg.connect(self._server.dsn, autocommit=True) as connection:
@@ -67,6 +75,14 @@ def databases(server: embedded.EmbeddedServer, template: str) -> Databases:
 @pytest.fixture
 def dsn(databases: Databases) -> Iterator[str]:
     made = databases.make()
+    yield made
+    databases.drop(made)
+
+
+@pytest.fixture
+def empty(databases: Databases) -> Iterator[str]:
+    """The DSN of a database with nothing in it."""
+    made = databases.make_empty()
     yield made
     databases.drop(made)
 

@@ -14,6 +14,8 @@ COMMANDS = {
     "worker": set(),
     "demo": {"--port", "--fresh"},
     "migrate": set(),
+    "backup": {"FILE", "--json"},
+    "restore": {"FILE", "--json"},
     "doctor": {"--port", "--json"},
     "org create": {"--name", "--plan", "--json"},
     "org list": {"--env", "--json"},

@@ -10,7 +10,21 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from nambari.cli import audit, credits, demo, doctor, inventory, keys, kyc, organizations, rates, serving, session
+from nambari.cli import (
+    audit,
+    backup,
+    credits,
+    demo,
+    doctor,
+    inventory,
+    keys,
+    kyc,
+    organizations,
+    rates,
+    serving,
+    session,
+)
+from nambari.db.dump_programs import DumpFailed
 from nambari.db.embedded import EmbeddedUnavailable
 from nambari.db.engine import DatabaseUnavailable
 from nambari.db.migrate import MigrationFailed
@@ -31,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (demo, serving, doctor, organizations, keys, kyc, credits, audit, inventory, rates):
+for each in (demo, serving, backup, doctor, organizations, keys, kyc, credits, audit, inventory, rates):
     each.add_to(app)
 
 
@@ -101,6 +115,7 @@ _FAILURES: dict[type[Exception], tuple[int, Callable[[Any], str]]] = {
     ),
     EmbeddedUnavailable: (REFUSED, str),
     MigrationFailed: (REFUSED, str),
+    DumpFailed: (REFUSED, str),
     OSError: (REFUSED, _file),
 }
 """The exit code of each failure, unless it brings its own, and how it is told."""

@@ -129,6 +129,13 @@ def _candidates() -> Iterator[Path]:
         yield Path(asked.stdout.strip())
 
 
+def program_directories() -> Iterator[Path]:
+    """Where PostgreSQL's programs may be, best first: those of a server, then those that came without one."""
+    yield from _candidates()
+    if program := shutil.which("pg_dump"):
+        yield Path(program).parent
+
+
 def _major(directory: Path) -> int | None:
     """Return the major version of the server program there; None when it is missing or does not run."""
     command = [str(directory / "postgres"), "--version"]
