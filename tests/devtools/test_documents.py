@@ -114,8 +114,8 @@ def test_every_error_has_its_section_and_its_row() -> None:
 
 
 def test_every_event_has_its_row() -> None:
-    rows = re.findall(r"^\| `([\w.]+)` \| (.+?) \| (.+?) \|$", page("docs/events.md"), re.MULTILINE)
-    assert rows == [(each.value, each.meaning, each.data) for each in Event]
+    rows = re.findall(r"^\| `([\w.]+)` \| (.+?) \| (.+?) \| (yes|no) \|$", page("docs/events.md"), re.MULTILINE)
+    assert rows == [(each.value, each.meaning, each.data, "yes" if each.announced else "no") for each in Event]
 
 
 def test_every_setting_has_its_row() -> None:
