@@ -8,9 +8,10 @@ import pytest
 from nambari.domain.lifecycle import INVENTORY, PARTICIPLES, PHONE_NUMBER, NumberStatus, StockStatus, advance
 from nambari.domain.phone_number import FIELDS, Change, PhoneNumber, changes_between, configure
 from nambari.domain.refusals import DeletionLocked, InvalidState
-from nambari.domain.release import decide_release
+from nambari.domain.release import Aging, Released, decide_release
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+AT_ONCE = Aging({})
 NUMBER = PhoneNumber(
     id="pn_1",
     number="+442079460000",
@@ -35,10 +36,20 @@ NUMBER = PhoneNumber(
     released_at=None,
 )
 
-HELD = {("active", "release"): "released", ("suspended", "release"): "released"}
+HELD = {
+    ("active", "suspend"): "suspended",
+    ("suspended", "resume"): "active",
+    ("active", "release"): "released",
+    ("suspended", "release"): "released",
+    ("released", "restore"): "active",
+}
 STOCK = {
     ("available", "sell"): "in_service",
     ("in_service", "release"): "available",
+    ("in_service", "age"): "aging",
+    ("aging", "come_of_age"): "available",
+    ("available", "restore"): "in_service",
+    ("aging", "restore"): "in_service",
     ("available", "retire"): "retired",
     ("retired", "stock"): "available",
 }
@@ -74,39 +85,58 @@ def test_every_verb_of_the_tables_has_its_participle() -> None:
 @pytest.mark.parametrize("status", [NumberStatus.ACTIVE, NumberStatus.SUSPENDED])
 def test_a_release_ends_the_tenure_and_keeps_the_rest(status: NumberStatus) -> None:
     number = replace(NUMBER, status=status, status_reason="insufficient_balance")
-    released = decide_release(number, NOW)
-    assert released == replace(
+    released = replace(
         number,
         status=NumberStatus.RELEASED,
         status_reason=None,
         renews_at=None,
+        releases_at=None,
         updated_at=NOW,
         released_at=NOW,
     )
+    assert decide_release(number, NOW, AT_ONCE) == Released(released, StockStatus.AVAILABLE, NOW)
+
+
+@pytest.mark.parametrize(
+    ("rules", "days"),
+    [
+        ({}, 0),
+        ({("", ""): 7}, 7),
+        ({("", ""): 7, ("GB", ""): 30}, 30),
+        ({("", ""): 7, ("GB", ""): 30, ("GB", "local"): 45}, 45),
+        ({("", ""): 7, ("GB", "local"): 0}, 0),
+        ({("GB", "mobile"): 45, ("NG", ""): 30}, 0),
+    ],
+)
+def test_how_long_it_ages(rules: dict[tuple[str, str], int], days: int) -> None:
+    released = decide_release(NUMBER, NOW, Aging(rules))
+    assert released is not None
+    assert released.available_at == NOW + timedelta(days=days)
+    assert released.stock is (StockStatus.AGING if days else StockStatus.AVAILABLE)
 
 
 @pytest.mark.parametrize("status", [NumberStatus.PENDING, NumberStatus.PORTING])
 def test_no_release_while_it_is_on_its_way(status: NumberStatus) -> None:
     with pytest.raises(InvalidState):
-        decide_release(replace(NUMBER, status=status), NOW)
+        decide_release(replace(NUMBER, status=status), NOW, AT_ONCE)
 
 
 @pytest.mark.parametrize("status", [each for each in NumberStatus if each is not NumberStatus.RELEASED])
 def test_the_deletion_lock_comes_first(status: NumberStatus) -> None:
     with pytest.raises(DeletionLocked):
-        decide_release(replace(NUMBER, status=status, deletion_lock=True), NOW)
+        decide_release(replace(NUMBER, status=status, deletion_lock=True), NOW, AT_ONCE)
 
 
 def test_released_again_it_is_the_same() -> None:
-    released = decide_release(NUMBER, NOW)
-    assert decide_release(released, NOW + timedelta(days=1)) is released
-    locked = replace(released, deletion_lock=True)
-    assert decide_release(locked, NOW) is locked
+    released = replace(NUMBER, status=NumberStatus.RELEASED, released_at=NOW)
+    assert decide_release(released, NOW + timedelta(days=1), AT_ONCE) is None
+    assert decide_release(replace(released, deletion_lock=True), NOW, AT_ONCE) is None
 
 
 def test_a_release_by_a_clock_that_is_behind() -> None:
-    released = decide_release(NUMBER, NUMBER.created_at - timedelta(hours=1))
-    assert released.released_at == released.updated_at == NUMBER.created_at
+    released = decide_release(NUMBER, NUMBER.created_at - timedelta(hours=1), AT_ONCE)
+    assert released is not None
+    assert released.number.released_at == released.number.updated_at == NUMBER.created_at == released.available_at
 
 
 @pytest.mark.parametrize("name", FIELDS)

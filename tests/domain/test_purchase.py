@@ -28,7 +28,14 @@ ITEM = StockItem(
     available_since=NOW - timedelta(days=1),
     price=Price(100, 250),
 )
-GOOD = Facts(kyc_status=KycStatus.VERIFIED, available_cents=350, item=ITEM, endpoint_found=True, currency="USD")
+GOOD = Facts(
+    kyc_status=KycStatus.VERIFIED,
+    available_cents=350,
+    item=ITEM,
+    held_by_another=False,
+    endpoint_found=True,
+    currency="USD",
+)
 ORDER = Order(inventory_id="inv_1", endpoint_id="ep_1", max_total_cents=350)
 
 FAULTS = [

@@ -21,6 +21,8 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "enterprise_requests_per_day": ("5000000", 5_000_000),
     "key_cache_seconds": ("0", 0.0),
     "idempotency_hours": ("48", 48),
+    "grace_days": ("14", 14),
+    "aging_days": ("7, NG=30,NG/mobile=3650", ("7", "NG=30", "NG/mobile=3650")),
     "log_level": ("debug", "debug"),
 }
 
@@ -50,7 +52,7 @@ def test_the_defaults_hold_their_own_rules() -> None:
     told = {
         variable(each.name): str(getattr(Settings(), each.name))
         for each in fields(Settings)
-        if each.name != "trusted_proxies"
+        if each.name not in {"trusted_proxies", "aging_days"}  # lists, and empty
     }
     assert read(told) == Settings()
 
@@ -104,6 +106,17 @@ def test_what_is_not_ours_is_left_alone() -> None:
         ("key_cache_seconds", "1"),
         ("key_cache_seconds", "nan"),
         ("idempotency_hours", "23"),
+        ("grace_days", "0"),
+        ("grace_days", "366"),
+        ("aging_days", "3651"),
+        ("aging_days", "-1"),
+        ("aging_days", "NG"),
+        ("aging_days", "NG=soon"),
+        ("aging_days", "NG/fax=30"),
+        ("aging_days", "ng=30"),
+        ("aging_days", "=30"),
+        ("aging_days", "7,7"),
+        ("aging_days", "NG=1,NG=2"),
         ("log_level", "loud"),
         ("log_level", "INFO"),
     ],

@@ -33,10 +33,31 @@ class Event(StrEnum):
         "A number was configured, or lost its endpoint because that was deleted.",
         "the phone number as it is now",
     )
+    NUMBER_RENEWED = (
+        "phone_number.renewed",
+        "One or more months of a number were paid.",
+        "the phone number; `changes` has the next renewal",
+        False,
+    )
+    NUMBER_SUSPENDED = (
+        "phone_number.suspended",
+        "Credits did not suffice for a month: no calls are made from the number until they do.",
+        "the phone number; `releases_at` is when it will be released",
+    )
+    NUMBER_RESUMED = (
+        "phone_number.resumed",
+        "The credits sufficed again: what was due is paid, and the number is active.",
+        "the phone number",
+    )
     NUMBER_RELEASED = (
         "phone_number.released",
-        "A number was given back; it is for sale again.",
+        "A number was given back, or taken as it stayed unpaid. It is for sale again, at once or when it has aged.",
         "the phone number as it ended",
+    )
+    NUMBER_RESTORED = (
+        "phone_number.restored",
+        "Its former owner took a released number back.",
+        "the phone number",
     )
     ENDPOINT_CREATED = ("endpoint.created", "An endpoint was made.", "the endpoint")
     ENDPOINT_UPDATED = ("endpoint.updated", "An endpoint was changed.", "the endpoint as it is now")
@@ -48,6 +69,11 @@ class Event(StrEnum):
     KYC_SUBMITTED = ("kyc.submitted", "KYC was submitted, and is to be decided.", "`kyc_status`", False)
     KYC_VERIFIED = ("kyc.verified", "An operator approved the KYC case: numbers can be bought.", "`kyc_status`")
     KYC_DECLINED = ("kyc.declined", "An operator declined the KYC case; it may be submitted again.", "`kyc_status`")
+    BALANCE_LOW = (
+        "balance.low",
+        "The credits will not last for the renewals of the next 7 days.",
+        "`available_cents`, `required_cents`, `shortfall_cents`; `short`: the numbers concerned and their dates",
+    )
     PAYMENT_RECEIVED = (
         "payment.received",
         "Credits were added.",

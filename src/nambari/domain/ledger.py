@@ -4,6 +4,7 @@ A posting is balanced by its very form, is never changed or deleted, and only th
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -18,6 +19,7 @@ class PostingType(StrEnum):
     TOP_UP = "top_up"
     SETUP_FEE = "setup_fee"
     MONTHLY_FEE = "monthly_fee"
+    TEST_CREDITS_REMOVED = "test_credits_removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,18 @@ class Posting:
 
 def top_up(amount_cents: int) -> Posting:
     return Posting(PostingType.TOP_UP, Bucket.WORLD, Bucket.AVAILABLE, amount_cents, "Credits added")
+
+
+def remove_test_credits(amount_cents: int) -> Posting:
+    """So that one can see what happens without. `amount_cents` is above zero."""
+    return Posting(
+        PostingType.TEST_CREDITS_REMOVED, Bucket.AVAILABLE, Bucket.WORLD, amount_cents, "Test credits removed"
+    )
+
+
+def charge_month(number: str, month_from: datetime, monthly_cost_cents: int) -> Posting:
+    text = f"Month from {month_from:%Y-%m-%d} of {number}"
+    return Posting(PostingType.MONTHLY_FEE, Bucket.AVAILABLE, Bucket.REVENUE, monthly_cost_cents, text)
 
 
 def charge_purchase(number: str, setup_cost_cents: int, monthly_cost_cents: int) -> tuple[Posting, ...]:

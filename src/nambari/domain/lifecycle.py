@@ -26,17 +26,25 @@ class StockStatus(StrEnum):
 
     AVAILABLE = "available"
     IN_SERVICE = "in_service"
+    AGING = "aging"
     RETIRED = "retired"
 
 
 PHONE_NUMBER: dict[tuple[StrEnum, str], NumberStatus] = {
+    (NumberStatus.ACTIVE, "suspend"): NumberStatus.SUSPENDED,
+    (NumberStatus.SUSPENDED, "resume"): NumberStatus.ACTIVE,
     (NumberStatus.ACTIVE, "release"): NumberStatus.RELEASED,
     (NumberStatus.SUSPENDED, "release"): NumberStatus.RELEASED,
+    (NumberStatus.RELEASED, "restore"): NumberStatus.ACTIVE,
 }
 
 INVENTORY: dict[tuple[StrEnum, str], StockStatus] = {
     (StockStatus.AVAILABLE, "sell"): StockStatus.IN_SERVICE,
     (StockStatus.IN_SERVICE, "release"): StockStatus.AVAILABLE,
+    (StockStatus.IN_SERVICE, "age"): StockStatus.AGING,
+    (StockStatus.AGING, "come_of_age"): StockStatus.AVAILABLE,
+    (StockStatus.AVAILABLE, "restore"): StockStatus.IN_SERVICE,
+    (StockStatus.AGING, "restore"): StockStatus.IN_SERVICE,
     (StockStatus.AVAILABLE, "retire"): StockStatus.RETIRED,
     (StockStatus.RETIRED, "stock"): StockStatus.AVAILABLE,
 }
@@ -50,4 +58,14 @@ def advance(table: dict[tuple[StrEnum, str], Status], status: Status, verb: str)
         raise InvalidState(f"A number that is {status} cannot be {PARTICIPLES[verb]}.", status=status.value) from None
 
 
-PARTICIPLES = {"release": "released", "sell": "sold", "retire": "retired", "stock": "stocked"}
+PARTICIPLES = {
+    "release": "released",
+    "suspend": "suspended",
+    "resume": "resumed",
+    "restore": "restored",
+    "sell": "sold",
+    "age": "left to age",
+    "come_of_age": "put on sale again",
+    "retire": "retired",
+    "stock": "stocked",
+}

@@ -8,7 +8,11 @@ from nambari.domain.lifecycle import NumberStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneNumber:
-    """Prices are in cents of `currency`, as they were at the purchase."""
+    """Prices are in cents of `currency`, as they were at the purchase.
+
+    `renews_at` is when the next month is due, and of a suspended number when the unpaid one was. `releases_at` is there
+    once credits fall short: the number is released then, unless they suffice again.
+    """
 
     id: str
     number: str
@@ -28,6 +32,7 @@ class PhoneNumber:
     monthly_cost_cents: int
     currency: str
     renews_at: datetime | None
+    releases_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
     released_at: datetime | None
@@ -37,7 +42,7 @@ FIELDS = tuple(each.name for each in fields(PhoneNumber))
 
 CHANGING = (
     *("status", "status_reason", "endpoint_id", "allow_inbound", "allow_outbound", "label", "tags", "deletion_lock"),
-    *("renews_at", "released_at"),
+    *("renews_at", "releases_at", "released_at"),
 )
 """What may be another from one day to the next; all else stays as it was bought."""
 

@@ -11,10 +11,10 @@ from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.pricing import Price
 from nambari.domain.refusals import (
     EndpointNotFound,
-    InsufficientBalance,
     NumberNotAvailable,
     PriceChanged,
     Refusal,
+    insufficient_balance,
 )
 from nambari.domain.renewal import months_after
 
@@ -50,11 +50,15 @@ class StockItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What was true when it was read: stale by the time of the write, whose constraints have the last word."""
+    """What was true when it was read: stale by the time of the write, whose constraints have the last word.
+
+    `held_by_another`: somebody keeps the number back just now, and it is not the buyer.
+    """
 
     kyc_status: KycStatus
     available_cents: int
     item: StockItem | None
+    held_by_another: bool
     endpoint_found: bool
     currency: str
 
@@ -75,7 +79,7 @@ def decide_purchase(order: Order, facts: Facts, number_id: str, now: datetime) -
     if refusal is not None:
         return refusal
     item = facts.item
-    if item is None or item.status is not StockStatus.AVAILABLE or item.price is None:
+    if item is None or item.status is not StockStatus.AVAILABLE or item.price is None or facts.held_by_another:
         return NumberNotAvailable("This number is no longer available. Search again and take another.")
     if order.endpoint_id is not None and not facts.endpoint_found:
         return EndpointNotFound("You have no endpoint of this id. List yours with GET /v1/endpoints.")
@@ -90,16 +94,8 @@ def _check_money(order: Order, facts: Facts, price: Price) -> Refusal | None:
             total_cents=total,
             max_total_cents=order.max_total_cents,
         )
-    shortfall = total - facts.available_cents
-    if shortfall > 0:
-        return InsufficientBalance(
-            f"You need {display(total, facts.currency)} of credits for this number and have "
-            f"{display(facts.available_cents, facts.currency)}."
-            f" Add {display(shortfall, facts.currency)} and try again.",
-            required_cents=total,
-            available_cents=facts.available_cents,
-            shortfall_cents=shortfall,
-        )
+    if total > facts.available_cents:
+        return insufficient_balance("for this number", total, facts.available_cents, facts.currency)
     return None
 
 

@@ -6,6 +6,8 @@ HTTP statuses are not known here: api/errors.py gives each code its own.
 
 from typing import Any, ClassVar
 
+from nambari.domain.money import display
+
 
 class Refusal(Exception):
     code: ClassVar[str]
@@ -172,6 +174,18 @@ CATALOGUE: tuple[type[Refusal], ...] = (
 
 MOST_FAULTS_TOLD = 20
 """A body of a hundred thousand unknown fields gets no answer of as many sentences."""
+
+
+def insufficient_balance(purpose: str, required_cents: int, available_cents: int, currency: str) -> InsufficientBalance:
+    """`purpose` says what the credits are needed for, as `for this number`."""
+    shortfall = required_cents - available_cents
+    return InsufficientBalance(
+        f"You need {display(required_cents, currency)} of credits {purpose} and have"
+        f" {display(available_cents, currency)}. Add {display(shortfall, currency)} and try again.",
+        required_cents=required_cents,
+        available_cents=available_cents,
+        shortfall_cents=shortfall,
+    )
 
 
 def invalid(field: str, message: str) -> ValidationError:

@@ -1,0 +1,27 @@
+"""What is there only in the test environment? Inventory ids that bring each refusal about, and bounds of its clock."""
+
+from nambari.domain import kyc
+from nambari.domain.kyc import KycStatus
+from nambari.domain.pricing import Price
+from nambari.domain.refusals import NumberNotAvailable, Refusal, insufficient_balance
+
+MOST_DAYS_AT_ONCE = 400
+SLOW = "inv_test_slow"
+SLOW_SECONDS = 5.0
+"""What a purchase of the slow number waits before it is done: longer than a hasty client's patience."""
+
+_MADE_UP_PRICE = Price(setup_cost_cents=100, monthly_cost_cents=250)
+
+
+def magic_refusal(inventory_id: str, currency: str) -> Refusal | None:
+    """The refusal that this inventory id stands for; None if it stands for none."""
+    match inventory_id:
+        case "inv_test_taken":
+            return NumberNotAvailable("This number is no longer available. Search again and take another.")
+        case "inv_test_kyc_required":
+            return kyc.check_purchase(KycStatus.NOT_SUBMITTED)
+        case "inv_test_kyc_pending":
+            return kyc.check_purchase(KycStatus.PENDING)
+        case "inv_test_no_balance":
+            return insufficient_balance("for this number", _MADE_UP_PRICE.total_cents, 0, currency)
+    return None
