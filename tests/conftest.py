@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from litestar import Litestar
 from tests.cast import World
+from tests.moving import Clock, MovingWorld, with_clock
 
 from nambari.api.app import application, with_request_id
 from nambari.db import embedded
@@ -119,5 +120,16 @@ async def world(dsn: str, settings: Settings) -> AsyncIterator[World]:
     app = application(settings, dsn)
     async with started(app):
         world = World(app.state.services, with_request_id(app))
+        yield world
+        await world.close()
+
+
+@pytest.fixture
+async def moving(dsn: str, settings: Settings) -> AsyncIterator[MovingWorld]:
+    app = application(settings, dsn)
+    async with started(app):
+        clock = Clock()
+        app.state.services = with_clock(app.state.services, clock)
+        world = MovingWorld(app.state.services, with_request_id(app), clock=clock)
         yield world
         await world.close()

@@ -4,6 +4,7 @@ A setting is one field below: `NAMBARI_` and its name in capitals is the variabl
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,9 @@ from urllib.parse import urlsplit
 import platformdirs
 
 PREFIX = "NAMBARI_"
+_AGING_RULE = re.compile(
+    r"(?:[A-Z]{2}(?:/(?:local|mobile|toll_free))?=)?(?:[0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)"
+)
 
 
 class InvalidSetting(ValueError):
@@ -60,6 +64,14 @@ class Settings:
     idempotency_hours: int = _setting(
         24,
         "How long the answer to an Idempotency-Key is kept, hours, at least 24; the worker then removes it.",
+    )
+    grace_days: int = _setting(
+        30, "How many days a number that is short of credits stays suspended before it is released, 1 to 365."
+    )
+    aging_days: tuple[str, ...] = _setting(
+        (),
+        "How many days a released number waits before it is for sale again, 0 to 3650, as `7,NG=30,NG/mobile=45`: for"
+        " all, for a country, for a country's type. None: at once.",
     )
     log_level: str = _setting("info", "What is logged: debug, info, warning or error.")
 
@@ -116,6 +128,14 @@ def _check(settings: Settings) -> None:
     need(1 <= settings.database_connections <= 500, "database_connections", "between 1 and 500")
     need(0 < settings.database_timeout_seconds <= 600, "database_timeout_seconds", "above 0 and at most 600")
     need(0 <= settings.key_cache_seconds <= 0.9, "key_cache_seconds", "between 0 and 0.9")
+    need(1 <= settings.grace_days <= 365, "grace_days", "between 1 and 365")
+    places = [rule.rpartition("=")[0] for rule in settings.aging_days]
+    each_once = len(set(places)) == len(places)
+    need(
+        each_once and all(map(_AGING_RULE.fullmatch, settings.aging_days)),
+        "aging_days",
+        "like `7,NG=30,NG/mobile=45`, each place once, in days up to 3650",
+    )
     need(settings.idempotency_hours >= 24, "idempotency_hours", "at least 24")
     currency = settings.currency
     need(

@@ -7,7 +7,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from typeid import TypeID
@@ -15,6 +16,7 @@ from typeid import TypeID
 from nambari.db import embedded, engine
 from nambari.db.engine import Database
 from nambari.domain.access import SECRET_LENGTH, SECRET_LETTERS
+from nambari.domain.release import Aging
 from nambari.settings import Settings
 
 
@@ -46,6 +48,26 @@ class Services:
     database: Database
     clock: Callable[[], datetime] = read_clock
     new_id: Callable[[str], str] = new_id
+
+    @property
+    def grace(self) -> timedelta:
+        """How long a number that is short of credits stays suspended before it is released."""
+        return timedelta(days=self.settings.grace_days)
+
+    @property
+    def aging(self) -> Aging:
+        """How long a released number waits before it is for sale again."""
+        return _aging(self.settings.aging_days)
+
+
+@cache
+def _aging(rules: tuple[str, ...]) -> Aging:
+    days = {}
+    for rule in rules:
+        where, _, count = rule.rpartition("=")
+        country, _, type_ = where.partition("/")
+        days[country, type_] = int(count)
+    return Aging(days)
 
 
 @dataclass(frozen=True, slots=True)

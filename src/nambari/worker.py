@@ -11,15 +11,15 @@ import structlog
 
 from nambari.db.engine import DatabaseUnavailable
 from nambari.logs import places
-from nambari.operations import forget
+from nambari.operations import forget, renew, stock
 from nambari.wiring import Services
 
 Sweep = Callable[[Services, datetime, int], Awaitable[int]]
 """Does what is due at an instant, at most so many; how many it did."""
 
-SWEEPS: tuple[Sweep, ...] = (forget.answers,)
-BATCH = 1000
-PAUSE_SECONDS = 30.0
+SWEEPS: tuple[Sweep, ...] = (renew.due, renew.forecasts, stock.come_of_age, forget.answers, forget.holds)
+BATCH = 500
+PAUSE_SECONDS = 10.0
 
 _log = structlog.get_logger("nambari.worker")
 

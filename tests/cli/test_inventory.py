@@ -79,6 +79,7 @@ def test_a_number_alone_becomes_stock_at_the_rate_cards_price(nambari: Run, file
     [row] = stock(dsn, "*")
     assert row.pop("id").startswith("inv_")
     assert row.pop("available_since") == row.pop("created_at")
+    assert row.pop("released_by") is None
     assert row == {"number": FIRST, "environment": "live", **LONDON, **OF_THE_RATE_CARD}
     assert beside(path) == ["numbers.csv"]
 

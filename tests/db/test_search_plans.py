@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -62,6 +63,8 @@ FROM (SELECT *, substr(id, 5)::int AS n FROM inventory WHERE status = 'in_servic
 """
 
 
+ASKING = "org_1"
+NOW = datetime.now(UTC)
 SEARCHED = "SELECT indexname, indexdef FROM pg_indexes WHERE indexname LIKE 'inventory_search%'"
 
 
@@ -216,7 +219,7 @@ async def test_a_search_never_scans_the_pool(
 ) -> None:
     async with explaining(filled, settings) as connection:
         search = Search(country="GB", **wanted)
-        await inventory.search(connection, Environment.LIVE, search, limit=LIMIT, offset=offset)
+        await inventory.search(connection, ASKING, Environment.LIVE, search, NOW, limit=LIMIT, offset=offset)
     assert connection.plans
     assert [scans(plan, MOST_SEARCHED) for plan in connection.plans] == [[]] * len(connection.plans)
 
@@ -233,7 +236,7 @@ async def test_a_price_leads_into_an_index_wherever_prices_come_from(
     """
     async with explaining(filled, settings) as connection:
         search = Search(country=country, max_monthly_cost_cents=cents)
-        await inventory.search(connection, Environment.LIVE, search, limit=LIMIT, offset=0)
+        await inventory.search(connection, ASKING, Environment.LIVE, search, NOW, limit=LIMIT, offset=0)
     assert [scans(plan, MOST_SEARCHED, most_for_each_found=20) for plan in connection.plans] == [[]] * len(
         connection.plans
     )
@@ -292,7 +295,7 @@ async def test_a_search_without_its_index_is_found(
         await connection.execute(f"DROP INDEX {index}")
         explained = Explaining(connection)
         search = Search(country="GB", **wanted)
-        await inventory.search(explained, Environment.LIVE, search, limit=LIMIT, offset=0)
+        await inventory.search(explained, ASKING, Environment.LIVE, search, NOW, limit=LIMIT, offset=0)
         await dropped.rollback()
     assert any(scans(plan, MOST_SEARCHED) for plan in explained.plans)
 

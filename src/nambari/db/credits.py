@@ -1,6 +1,7 @@
 """SQL of credits: running balances, and the postings that are never changed or deleted."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from nambari.db.engine import Connection
@@ -24,10 +25,16 @@ async def balance(connection: Connection, organization_id: str, environment: Env
     return (row["available_cents"], row["held_cents"]) if row else None
 
 
-async def lock_balance(connection: Connection, organization_id: str, environment: Environment) -> int | None:
-    """The available cents, and until the transaction ends nobody else moves them."""
+async def lock_balance(
+    connection: Connection, organization_id: str, environment: Environment, *, wait: bool = True
+) -> int | None:
+    """The available cents, and until the transaction ends nobody else moves them.
+
+    None where there is no such organization, or where somebody else has it locked and we do not `wait`.
+    """
     cents: int | None = await connection.fetchval(
-        "SELECT available_cents FROM balances WHERE organization_id = $1 AND environment = $2 FOR UPDATE",
+        "SELECT available_cents FROM balances WHERE organization_id = $1 AND environment = $2"
+        f" FOR UPDATE {'' if wait else 'SKIP LOCKED'}",
         organization_id,
         environment,
     )
@@ -83,6 +90,56 @@ async def post(
         now,
     )
     return cents
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A posting for a number's month, and the available cents after it."""
+
+    id: str
+    posting: Posting
+    balance_after_cents: int
+    phone_number_id: str
+    month_from: datetime
+
+
+async def post_all(
+    connection: Connection, organization_id: str, environment: Environment, lines: Sequence[Line], now: datetime
+) -> None:
+    """Write months one after the other. The caller has the balance locked, and knows what each line leaves.
+
+    Raises Conflict for a month that is paid already.
+    """
+    if not lines:
+        return
+    await connection.execute(
+        """
+        WITH moved AS (
+            UPDATE balances SET available_cents = $3 WHERE organization_id = $1 AND environment = $2 RETURNING 1
+        )
+        INSERT INTO postings (id, organization_id, environment, type, source, destination, amount_cents,
+                              balance_after_cents, phone_number_id, month_from, description, created_at)
+        SELECT line.id, $1, $2, line.type, line.source, line.destination, line.cents, line.balance, line.number_id,
+               line.month_from, line.description, $4
+        FROM moved, unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::text[],
+                           $12::timestamptz[], $13::text[]) WITH ORDINALITY
+             AS line (id, type, source, destination, cents, balance, number_id, month_from, description, place)
+        ORDER BY line.place
+        """,
+        organization_id,
+        environment,
+        lines[-1].balance_after_cents,
+        now,
+        [line.id for line in lines],
+        [line.posting.type for line in lines],
+        [line.posting.source for line in lines],
+        [line.posting.destination for line in lines],
+        [line.posting.amount_cents for line in lines],
+        [line.balance_after_cents for line in lines],
+        [line.phone_number_id for line in lines],
+        [line.month_from for line in lines],
+        [line.posting.description for line in lines],
+    )
 
 
 async def statement(

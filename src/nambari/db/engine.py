@@ -86,15 +86,15 @@ _SESSION = {"application_name": "nambari", "timezone": "UTC", "datestyle": "ISO"
 
 
 async def _prepare(connection: Any) -> None:
-    await connection.set_type_codec("jsonb", encoder=_to_json, decoder=msgspec.json.decode, schema="pg_catalog")
+    await connection.set_type_codec("jsonb", encoder=to_json, decoder=msgspec.json.decode, schema="pg_catalog")
     # As text: a list of 50 has 150 instants, and the driver's own decoder takes twice as long for each.
     await connection.set_type_codec(
         "timestamptz", encoder=datetime.isoformat, decoder=datetime.fromisoformat, schema="pg_catalog"
     )
 
 
-def _to_json(value: Any) -> str:
-    """Records, dates and all: instants come out as RFC 3339 with Z."""
+def to_json(value: Any) -> str:
+    """As jsonb is written. Records, dates and all: instants come out as RFC 3339 with Z."""
     return msgspec.json.encode(value).decode()
 
 

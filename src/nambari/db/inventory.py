@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -30,10 +31,21 @@ class Search:
 
 
 async def search(
-    connection: Connection, environment: Environment, wanted: Search, *, limit: int, offset: int
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    wanted: Search,
+    now: datetime,
+    *,
+    limit: int,
+    offset: int,
 ) -> Page[StockItem]:
-    """What is for sale and matches, in the order of the numbers. What has no price is not for sale."""
-    where, values = _where(environment, wanted, await _types_within(connection, environment, wanted))
+    """What this organization could buy now and matches, in the order of the numbers.
+
+    What has no price is not for sale, nor is what another organization holds.
+    """
+    types_within = await _types_within(connection, environment, wanted)
+    where, values = _where(organization_id, environment, wanted, types_within, now)
     # A pattern and a price may fit few numbers or all: each has its plan. The other filters lead into an index,
     # whatever they ask.
     varies = wanted.contains or wanted.max_monthly_cost_cents is not None
@@ -112,9 +124,17 @@ async def _types_within(connection: Connection, environment: Environment, wanted
 _TRIGRAM = re.compile(r"[0-9]{3}")
 
 
-def _where(environment: Environment, wanted: Search, types_within: list[str]) -> tuple[str, list[Any]]:
-    values: list[Any] = [environment, wanted.country]
-    conditions = ["i.status = 'available'", "i.environment = $1", "i.country = $2", _PRICED]
+# Read once into a hash, and asked for each number that is walked: holds are few, and not in the indexes.
+_NOT_HELD_BY_ANOTHER = """
+    i.number NOT IN (SELECT number FROM holds WHERE environment = $1 AND expires_at > $3 AND organization_id <> $4)
+"""
+
+
+def _where(
+    organization_id: str, environment: Environment, wanted: Search, types_within: list[str], now: datetime
+) -> tuple[str, list[Any]]:
+    values: list[Any] = [environment, wanted.country, now, organization_id]
+    conditions = ["i.status = 'available'", "i.environment = $1", "i.country = $2", _PRICED, _NOT_HELD_BY_ANOTHER]
     asked = {
         "i.type = {0}": wanted.type,
         "i.area_code = {0}": wanted.area_code,
@@ -150,3 +170,70 @@ def stock_item(row: Any) -> StockItem:
         available_since=row["available_since"],
         price=Price(row["setup_cost_cents"], row["monthly_cost_cents"]) if priced else None,
     )
+
+
+async def come_of_age_of_all(connection: Connection, now: datetime, limit: int) -> int:
+    """Put on sale what has aged long enough; how many. In the test environment by its last holder's clock.
+
+    There a number for sale is for all, by the world's clock: from now on, whatever that holder's clock says.
+    """
+    rows = await connection.fetch(
+        """
+        UPDATE inventory SET status = 'available',
+               available_since = CASE environment WHEN 'test' THEN $1 ELSE available_since END
+        WHERE id IN (
+            SELECT i.id FROM inventory AS i
+            LEFT JOIN test_clocks AS c ON i.environment = 'test' AND c.organization_id = i.released_by
+            WHERE i.status = 'aging' AND i.environment = ANY ('{live,test}')
+              AND i.available_since <= $1::timestamptz + (SELECT coalesce(max(ahead), '0') FROM test_clocks)
+              AND i.available_since <= $1::timestamptz + coalesce(c.ahead, '0')
+            LIMIT $2 FOR UPDATE OF i SKIP LOCKED)
+        RETURNING 1
+        """,
+        now,
+        limit,
+    )
+    return len(rows)
+
+
+async def come_of_age(connection: Connection, released_by: str, now: datetime, world_now: datetime) -> int:
+    """Put on sale the test numbers that this organization gave back and that have aged by its clock; how many."""
+    rows = await connection.fetch(
+        """
+        UPDATE inventory SET status = 'available', available_since = $3
+        WHERE environment = 'test' AND status = 'aging' AND released_by = $1 AND available_since <= $2 RETURNING 1
+        """,
+        released_by,
+        now,
+        world_now,
+    )
+    return len(rows)
+
+
+async def any_for_sale(connection: Connection, organization_id: str, environment: Environment) -> str | None:
+    """The inventory id of some number that has a price; another one each time, if there are several."""
+    found: str | None = await connection.fetchval(
+        """
+        SELECT id FROM (
+            SELECT i.id FROM inventory AS i LEFT JOIN rates AS r USING (country, type)
+            WHERE i.environment = $2 AND i.status = 'available'
+              AND coalesce(i.setup_cost_cents, r.setup_cost_cents) IS NOT NULL
+              AND coalesce(i.monthly_cost_cents, r.monthly_cost_cents) IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM holds WHERE inventory_id = i.id AND organization_id <> $1)
+            LIMIT 200) AS some
+        ORDER BY random() LIMIT 1
+        """,
+        organization_id,
+        environment,
+    )
+    return found
+
+
+async def next_of_age_at(connection: Connection, released_by: str) -> datetime | None:
+    """When the first test number that this organization gave back has aged long enough, by its clock."""
+    found: datetime | None = await connection.fetchval(
+        "SELECT min(available_since) FROM inventory WHERE environment = 'test' AND status = 'aging'"
+        " AND released_by = $1",
+        released_by,
+    )
+    return found

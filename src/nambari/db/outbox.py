@@ -1,10 +1,57 @@
 """SQL of events: written in the transaction that made them true. One table is the outbox and the history."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from nambari.db.engine import Connection
+from nambari.db.engine import Connection, to_json
 from nambari.domain.access import Environment
 from nambari.domain.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """One of several events of one organization that are written at once."""
+
+    event_id: str
+    event: Event
+    subject_id: str
+    data: object
+    changes: object
+    key_id: str | None
+    request_id: str
+
+
+async def announce_all(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    announcements: Sequence[Announcement],
+    now: datetime,
+) -> None:
+    """In the order in which they are given."""
+    if not announcements:
+        return
+    await connection.execute(
+        """
+        INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, key_id, request_id,
+                            created_at)
+        SELECT e.id, $1, $2, e.event, e.subject_id, e.data::jsonb, e.changes::jsonb, e.key_id, e.request_id, $3
+        FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+             WITH ORDINALITY AS e (id, event, subject_id, data, changes, key_id, request_id, place)
+        ORDER BY e.place
+        """,
+        organization_id,
+        environment,
+        now,
+        [each.event_id for each in announcements],
+        [each.event for each in announcements],
+        [each.subject_id for each in announcements],
+        [to_json(each.data) for each in announcements],
+        [to_json(each.changes) for each in announcements],
+        [each.key_id for each in announcements],
+        [each.request_id for each in announcements],
+    )
 
 
 async def announce(

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from nambari.db.engine import Connection
 from nambari.db.paging import Page, UnknownCursor
 from nambari.domain.access import Environment
-from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.lifecycle import NumberStatus, StockStatus
 from nambari.domain.phone_number import FIELDS, PhoneNumber
 
 _COLUMNS = ", ".join(f"n.{field}" for field in FIELDS)
@@ -154,7 +154,7 @@ async def update(connection: Connection, organization_id: str, environment: Envi
         """
         UPDATE phone_numbers SET status = $4, status_reason = $5, endpoint_id = $6, allow_inbound = $7,
                allow_outbound = $8, label = $9, tags = $10, deletion_lock = $11, renews_at = $12, updated_at = $13,
-               released_at = $14
+               released_at = $14, releases_at = $15
         WHERE organization_id = $1 AND environment = $2 AND id = $3
         """,
         organization_id,
@@ -171,24 +171,33 @@ async def update(connection: Connection, organization_id: str, environment: Envi
         number.renews_at,
         number.updated_at,
         number.released_at,
+        number.releases_at,
     )
 
 
 async def return_to_stock(
-    connection: Connection, organization_id: str, environment: Environment, number_id: str, now: datetime
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    number_id: str,
+    status: StockStatus,
+    available_at: datetime,
 ) -> None:
-    """The stock of this number is for sale again from `now` on."""
-    await connection.execute(
+    """The stock of this number is for sale again, or ages until then."""
+    row = await connection.fetchrow(
         """
-        UPDATE inventory SET status = 'available', available_since = $4
+        UPDATE inventory SET status = $4, available_since = $5, released_by = $1
         WHERE status = 'in_service' AND id = (
             SELECT inventory_id FROM phone_numbers WHERE organization_id = $1 AND environment = $2 AND id = $3)
+        RETURNING id
         """,
         organization_id,
         environment,
         number_id,
-        now,
+        status,
+        available_at,
     )
+    assert row is not None, "the stock of a number that was held is in service"  # noqa: S101
 
 
 def phone_number(row: Any) -> PhoneNumber:

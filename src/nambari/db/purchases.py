@@ -1,6 +1,7 @@
 """SQL of a purchase: its facts in one statement, and all that it writes in one other."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -34,7 +35,7 @@ class Record:
 
 _FACTS = """
     SELECT kyc.status AS kyc_status, balances.available_cents, endpoints.id IS NOT NULL AS endpoint_found,
-           kept.fingerprint, kept.refused, kept.answer,
+           kept.fingerprint, kept.refused, kept.answer, holds.id IS NOT NULL AS held_by_another,
            i.id, i.number, i.country, i.type, i.area_code, i.locality, i.capabilities, i.status, i.available_since,
            coalesce(i.setup_cost_cents, rates.setup_cost_cents) AS setup_cost_cents,
            coalesce(i.monthly_cost_cents, rates.monthly_cost_cents) AS monthly_cost_cents
@@ -42,6 +43,7 @@ _FACTS = """
     JOIN balances USING (organization_id, environment)
     LEFT JOIN inventory AS i ON i.id = $3 AND i.environment = $2
     LEFT JOIN rates ON rates.country = i.country AND rates.type = i.type
+    LEFT JOIN holds ON holds.inventory_id = i.id AND holds.expires_at > $6 AND holds.organization_id <> $1
     LEFT JOIN endpoints ON endpoints.organization_id = $1 AND endpoints.environment = $2 AND endpoints.id = $4
     LEFT JOIN kept_answers AS kept
            ON kept.organization_id = $1 AND kept.environment = $2 AND kept.idempotency_key = $5
@@ -58,15 +60,19 @@ async def facts(
     endpoint_id: str | None,
     idempotency_key: str | None,
     currency: str,
+    now: datetime,
 ) -> tuple[Facts, KeptAnswer | None]:
     """What the decision rests on, and what this idempotency key was answered before."""
-    row = await connection.fetchrow(_FACTS, organization_id, environment, inventory_id, endpoint_id, idempotency_key)
+    row = await connection.fetchrow(
+        _FACTS, organization_id, environment, inventory_id, endpoint_id, idempotency_key, now
+    )
     kept = KeptAnswer(row["fingerprint"], row["refused"], row["answer"]) if row["answer"] is not None else None
     return (
         Facts(
             kyc_status=KycStatus(row["kyc_status"]),
             available_cents=row["available_cents"],
             item=inventory.stock_item(row) if row["id"] is not None else None,
+            held_by_another=row["held_by_another"],
             endpoint_found=row["endpoint_found"],
             currency=currency,
         ),
@@ -76,12 +82,13 @@ async def facts(
 
 _NUMBER_VALUES = ", ".join(f"${8 + place}" for place in range(len(FIELDS)))
 _SETUP, _MONTHLY = (8 + FIELDS.index(name) for name in ("setup_cost_cents", "monthly_cost_cents"))
+_CREATED, _RENEWS = (8 + FIELDS.index(name) for name in ("created_at", "renews_at"))
 _NEXT = 8 + len(FIELDS)
 
 # Each step is chained on the claim, which takes only what the decision rested on: status, price, KYC. SKIP LOCKED:
 # whoever comes second to a number is told at once and does not queue for it. The balance's row, which all purchases
-# of an organization share, is touched last, so that it is locked for the shortest time; below zero its constraint
-# ends the whole statement, and nothing has happened.
+# of an organization share, waits for what else there is to write, so that it is locked for the shortest time; below
+# zero its constraint ends the whole statement, and nothing has happened.
 _BUY = f"""
     WITH turn AS MATERIALIZED (
         SELECT $6::bigint IS NULL OR pg_try_advisory_xact_lock($6) AS mine
@@ -96,29 +103,35 @@ _BUY = f"""
             FOR UPDATE OF i SKIP LOCKED)
         RETURNING id
     ), bought AS (
-        INSERT INTO phone_numbers (organization_id, environment, inventory_id, {", ".join(FIELDS)})
-        SELECT $1, $2, id, {_NUMBER_VALUES} FROM claimed
+        INSERT INTO phone_numbers (organization_id, environment, inventory_id, billing_anchor_at, paid_until,
+                                   {", ".join(FIELDS)})
+        SELECT $1, $2, id, ${_CREATED}, ${_RENEWS}, {_NUMBER_VALUES} FROM claimed
         RETURNING id
+    ), held AS (
+        DELETE FROM holds USING claimed WHERE holds.inventory_id = claimed.id RETURNING 1
     ), announced AS (
         INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, key_id, request_id,
                             created_at)
         SELECT ${_NEXT}, $1, $2, 'phone_number.purchased', bought.id, ${_NEXT + 1}, ${_NEXT + 14}, ${_NEXT + 2},
                ${_NEXT + 3}, $7
-        FROM bought
+        FROM bought RETURNING 1
     ), kept AS (
         INSERT INTO kept_answers (organization_id, environment, idempotency_key, fingerprint, refused, answer,
                                   created_at)
         SELECT $1, $2, ${_NEXT + 4}, ${_NEXT + 5}, false, ${_NEXT + 6}, $7
-        FROM bought WHERE ${_NEXT + 4}::text IS NOT NULL
+        FROM bought WHERE ${_NEXT + 4}::text IS NOT NULL RETURNING 1
+    ), written AS (
+        SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM announced) + (SELECT count(*) FROM kept) AS rows
     ), paid AS (
         UPDATE balances SET available_cents = available_cents - $5
-        FROM bought WHERE organization_id = $1 AND environment = $2
+        FROM bought, written WHERE organization_id = $1 AND environment = $2
         RETURNING available_cents
     ), posted AS (
         INSERT INTO postings (id, organization_id, environment, type, source, destination, amount_cents,
-                              balance_after_cents, phone_number_id, description, created_at)
+                              balance_after_cents, phone_number_id, month_from, description, created_at)
         SELECT line.id, $1, $2, line.type, line.source, line.destination, line.cents,
-               paid.available_cents + $5 + line.moved, bought.id, line.description, $7
+               paid.available_cents + $5 + line.moved, bought.id,
+               CASE line.type WHEN 'monthly_fee' THEN ${_CREATED}::timestamptz END, line.description, $7
         FROM bought, paid, unnest(
             ${_NEXT + 7}::text[], ${_NEXT + 8}::text[], ${_NEXT + 9}::text[], ${_NEXT + 10}::text[],
             ${_NEXT + 11}::bigint[], ${_NEXT + 12}::bigint[], ${_NEXT + 13}::text[]

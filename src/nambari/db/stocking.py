@@ -52,6 +52,7 @@ async def sort_out(connection: Connection, environment: Environment) -> None:
         """
         UPDATE staged SET reason = CASE i.status
             WHEN 'in_service' THEN 'is owned by a customer'
+            WHEN 'aging' THEN 'was given back by a customer and is aging'
             ELSE 'is retired; bring it back with `nambari inventory restock`' END
         FROM inventory AS i
         WHERE staged.reason IS NULL AND i.environment = $1 AND i.number = staged.number AND i.status <> 'available'

@@ -14,6 +14,7 @@ from nambari.domain.phone_number import Change
 from nambari.domain.refusals import InvalidState, NotFound, invalid
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt
+from nambari.operations.renew import recover
 from nambari.wiring import Services
 
 LONGEST_REFERENCE = 200
@@ -21,7 +22,7 @@ LONGEST_REFERENCE = 200
 
 @dataclass(frozen=True, slots=True)
 class ToppedUp:
-    """`available_cents` is what there is now; `added` is False where the reference was used before."""
+    """`available_cents` is what there is now, due months paid; `added` is False for a reference again."""
 
     available_cents: int
     added: bool
@@ -30,7 +31,7 @@ class ToppedUp:
 async def top_up(
     services: Services, attempt: Attempt, amount_cents: int, reference: str | None, now: datetime
 ) -> ToppedUp:
-    """A reference that was used adds nothing.
+    """Suspended numbers that the credits now suffice for resume. A reference that was used adds nothing.
 
     Raises NotFound for an organization that does not exist, ValidationError for an amount or reference out of bounds.
     """
@@ -64,7 +65,8 @@ async def add(
     data = {"transaction_id": posting_id, "amount_cents": amount_cents, "balance_cents": balance}
     changes = [Change("balance_cents", available, balance)]
     await announce(services, connection, attempt, Event.PAYMENT_RECEIVED, posting_id, data, now, changes)
-    return ToppedUp(balance, added=True)
+    await recover(services, connection, attempt, now)
+    return ToppedUp(await credits.lock_balance(connection, *tenant) or 0, added=True)
 
 
 async def statement(

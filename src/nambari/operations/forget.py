@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from nambari.db import holds as hold_rows
 from nambari.db import kept_answers
 from nambari.wiring import Services
 
@@ -11,3 +12,9 @@ async def answers(services: Services, now: datetime, limit: int) -> int:
     before = now - timedelta(hours=services.settings.idempotency_hours)
     async with services.database.writing() as connection:
         return await kept_answers.forget_of_all(connection, before, limit)
+
+
+async def holds(services: Services, now: datetime, limit: int) -> int:
+    """Forget up to `limit` holds that have expired; how many. They were no holds any more."""
+    async with services.database.writing() as connection:
+        return await hold_rows.forget_of_all(connection, now, limit)

@@ -1,10 +1,14 @@
 """Buy a number: facts, decision, one statement that writes it all; again where the facts had gone stale."""
 
+import asyncio
+from dataclasses import replace
 from datetime import datetime
 
-from nambari.db import purchases
+from nambari.db import inventory, purchases
 from nambari.db.engine import Conflict, DatabaseUnavailable
 from nambari.db.purchases import Outcome, Record
+from nambari.domain import testing
+from nambari.domain.access import Environment
 from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.purchase import Order, Purchase, decide_purchase
 from nambari.domain.refusals import Refusal
@@ -26,10 +30,13 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
     Raises the refusals of decide_purchase, ReplayedRefusal and IdempotencyConflict; then nothing was changed.
     """
     lost = 0
-    for _ in range(TRIES):
+    for turn in range(TRIES):
         decision = await _decide(services, attempt, order, now)
         if isinstance(decision, Done):
             return decision
+        if turn == 0 and _is_slow(attempt, order):
+            order = await _slowed_down(services, attempt, order)
+            continue
         try:
             if isinstance(decision, Refusal):
                 await idempotency.refuse(services.database, attempt, decision, now)
@@ -68,10 +75,27 @@ async def _decide(
             endpoint_id=order.endpoint_id,
             idempotency_key=attempt.idempotency_key,
             currency=services.settings.currency,
+            now=services.clock(),  # by which holds expire, in the test environment too
         )
     if kept is not None:
         return idempotency.replay(kept, attempt, PhoneNumber)
+    if caller.environment is Environment.TEST:
+        refusal = testing.magic_refusal(order.inventory_id, services.settings.currency)
+        if refusal is not None:
+            return refusal
     return decide_purchase(order, facts, services.new_id("pn"), now)
+
+
+def _is_slow(attempt: Attempt, order: Order) -> bool:
+    return attempt.caller.environment is Environment.TEST and order.inventory_id == testing.SLOW
+
+
+async def _slowed_down(services: Services, attempt: Attempt, order: Order) -> Order:
+    """After a while, the order of some number that is for sale: what a test of time-outs and retries needs."""
+    await asyncio.sleep(testing.SLOW_SECONDS)
+    async with services.database.reading() as connection:
+        found = await inventory.any_for_sale(connection, attempt.caller.organization_id, attempt.caller.environment)
+    return replace(order, inventory_id=found or order.inventory_id)
 
 
 async def _write(services: Services, attempt: Attempt, decision: Purchase, *, queue: bool) -> Outcome:

@@ -6,11 +6,29 @@ from nambari.db import phone_numbers
 from nambari.db.engine import Connection
 from nambari.domain.events import Event
 from nambari.domain.phone_number import PhoneNumber, changes_between
-from nambari.domain.release import decide_release
+from nambari.domain.refusals import InvalidState
+from nambari.domain.release import Released, decide_release
 from nambari.operations.announce import announce
-from nambari.operations.configure import locked
+from nambari.operations.configure import locked, number_not_found
 from nambari.operations.idempotency import Attempt, Done, once
+from nambari.operations.renew import give_back
 from nambari.wiring import Services
+
+
+async def foresee(services: Services, attempt: Attempt, number_id: str, now: datetime) -> tuple[Released, PhoneNumber]:
+    """What a release would make of the number; nothing is written.
+
+    Raises NumberNotFound, DeletionLocked, and InvalidState, for a released number too.
+    """
+    caller = attempt.caller
+    async with services.database.reading() as connection:
+        number = await phone_numbers.find(connection, caller.organization_id, caller.environment, number_id)
+    if number is None:
+        raise number_not_found()
+    released = decide_release(number, now, services.aging)
+    if released is None:
+        raise InvalidState("This number is released already.", status=number.status.value)
+    return released, number
 
 
 async def release(services: Services, attempt: Attempt, number_id: str, now: datetime) -> Done[PhoneNumber]:
@@ -21,15 +39,14 @@ async def release(services: Services, attempt: Attempt, number_id: str, now: dat
 
     async def act(connection: Connection) -> PhoneNumber:
         number = await locked(connection, attempt, number_id)
-        released = decide_release(number, now)
-        if released is number:
+        released = decide_release(number, now, services.aging)
+        if released is None:
             return number
         tenant = (attempt.caller.organization_id, attempt.caller.environment)
-        await phone_numbers.update(connection, *tenant, released)
-        assert released.released_at is not None  # noqa: S101 - what decide_release just set
-        await phone_numbers.return_to_stock(connection, *tenant, released.id, released.released_at)
-        changes = changes_between(number, released)
-        await announce(services, connection, attempt, Event.NUMBER_RELEASED, released.id, released, now, changes)
-        return released
+        await phone_numbers.update(connection, *tenant, released.number)
+        await give_back(services, connection, attempt, released)
+        changes = changes_between(number, released.number)
+        await announce(services, connection, attempt, Event.NUMBER_RELEASED, number_id, released.number, now, changes)
+        return released.number
 
     return await once(services.database, attempt, PhoneNumber, now, act)

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from nambari.db import stocking
+from nambari.db import inventory, stocking
 from nambari.db.engine import Connection
 from nambari.domain.access import Environment
 from nambari.domain.e164 import InvalidNumber, country_code_valid, identify
@@ -196,6 +196,12 @@ async def _move(
                 raise InvalidState(f"{e164} is owned by a customer; nothing was changed.", status=status)
             raise InvalidState(f"{e164} is {status} already.", status=status)
     return e164
+
+
+async def come_of_age(services: Services, now: datetime, limit: int) -> int:
+    """Put on sale up to `limit` numbers that have aged long enough; how many."""
+    async with services.database.writing() as connection:
+        return await inventory.come_of_age_of_all(connection, now, limit)
 
 
 async def import_rates(services: Services, path: Path) -> int:

@@ -1,0 +1,176 @@
+"""Take the months that fall due; suspend, retry, resume and release where credits are short; warn before.
+
+The balance's row is locked before the numbers', by all that come here: so two never wait for each other, and whoever
+has an organization in hand does all of its numbers that are due.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from nambari.db import credits, outbox, phone_numbers, renewals
+from nambari.db.engine import Connection
+from nambari.db.outbox import Announcement
+from nambari.db.renewals import Tenant
+from nambari.domain.access import Caller, Environment
+from nambari.domain.events import Event
+from nambari.domain.lifecycle import StockStatus
+from nambari.domain.phone_number import PhoneNumber, changes_between
+from nambari.domain.release import Released
+from nambari.domain.renewal import FORESEEN, RETRIED_EVERY, Due, Forecast, Renewal, forecast, settle
+from nambari.operations.announce import announce
+from nambari.operations.idempotency import Attempt
+from nambari.wiring import Services
+
+
+async def due(services: Services, now: datetime, limit: int) -> int:
+    """Renew what is due anywhere, about `limit` numbers at the most; how many. Others may do the same at once."""
+    async with services.database.reading() as connection:
+        tenants = await renewals.tenants_with_due_of_all(connection, now, limit)
+    done = 0
+    for tenant in tenants:
+        if done >= limit:
+            break
+        async with services.database.writing() as connection:
+            done += len(
+                await of_organization(services, connection, _attempt(services, tenant), now + tenant.ahead, limit)
+            )
+    return done
+
+
+async def of_organization(
+    services: Services, connection: Connection, attempt: Attempt, now: datetime, limit: int, *, wait: bool = False
+) -> list[Renewal]:
+    """Renew what is due of one organization. Nothing, if somebody else has it in hand and we do not `wait`."""
+    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    available = await credits.lock_balance(connection, *tenant, wait=wait)
+    if available is None:
+        return []
+    found = await renewals.due(connection, *tenant, now, limit)
+    horizon = max(each.number.renews_at for each in found if each.number.renews_at) if len(found) == limit else now
+    return await _renew(services, connection, attempt, found, available, now, horizon)
+
+
+async def recover(services: Services, connection: Connection, attempt: Attempt, now: datetime) -> None:
+    """Lift suspensions, the oldest debt first, as far as the credits reach. The balance is locked by the caller."""
+    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    waiting = await renewals.suspended_for_credits(connection, *tenant)
+    if waiting:
+        available = await credits.lock_balance(connection, *tenant, wait=True)
+        await _renew(services, connection, attempt, waiting, available or 0, now, now)
+    await renewals.set_forecast_at(connection, *tenant, now)  # what was short may not be so any more
+
+
+async def _renew(
+    services: Services,
+    connection: Connection,
+    attempt: Attempt,
+    found: Sequence[Due],
+    available: int,
+    now: datetime,
+    horizon: datetime,
+) -> list[Renewal]:
+    """Decide on all, then write them in a few statements."""
+    steps = settle(found, available, now, services.grace, services.aging, horizon)
+    if not steps:
+        return steps
+    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    last = {step.after.id: step for step in steps}
+    await renewals.write(connection, *tenant, list(last.values()))
+    await credits.post_all(connection, *tenant, _lines(services, steps, available), now)
+    await outbox.announce_all(connection, *tenant, _announcements(services, attempt, steps), now)
+    for step in steps:
+        if step.released is not None:
+            await give_back(services, connection, attempt, step.released)
+    return steps
+
+
+def _lines(services: Services, steps: Sequence[Renewal], available: int) -> list[credits.Line]:
+    """The months that were paid, each with what it leaves."""
+    lines = []
+    for step in steps:
+        if step.month is not None and step.month.posting is not None:
+            posting = step.month.posting
+            available += posting.signed_cents()
+            lines.append(credits.Line(services.new_id("txn"), posting, available, step.after.id, step.month.month_from))
+    return lines
+
+
+def _announcements(services: Services, attempt: Attempt, steps: Sequence[Renewal]) -> list[Announcement]:
+    return [
+        _announcement(services, attempt, each.event, each.before, each.after)
+        for each in steps
+        if each.event is not None
+    ]
+
+
+def _announcement(
+    services: Services, attempt: Attempt, event: Event, before: PhoneNumber, after: PhoneNumber
+) -> Announcement:
+    return Announcement(
+        event_id=services.new_id("evt"),
+        event=event,
+        subject_id=after.id,
+        data=after,
+        changes=changes_between(before, after),
+        key_id=attempt.caller.key_id,
+        request_id=attempt.request_id,
+    )
+
+
+async def give_back(services: Services, connection: Connection, attempt: Attempt, released: Released) -> None:
+    """The stock of a released number, to be sold or to age."""
+    caller, available_at = attempt.caller, released.available_at
+    if caller.environment is Environment.TEST and released.stock is StockStatus.AVAILABLE:
+        available_at = services.clock()  # for sale to all: by the world's clock, not by this organization's
+    await phone_numbers.return_to_stock(
+        connection, caller.organization_id, caller.environment, released.number.id, released.stock, available_at
+    )
+
+
+async def forecasts(services: Services, now: datetime, limit: int) -> int:
+    """Look ahead for the organizations whose turn it is, each daily; how many."""
+    async with services.database.reading() as connection:
+        tenants = await renewals.tenants_to_forecast_of_all(connection, now, limit)
+    done = 0
+    for tenant in tenants:
+        async with services.database.writing() as connection:
+            done += await look_ahead(services, connection, _attempt(services, tenant), now + tenant.ahead)
+    return done
+
+
+async def look_ahead(
+    services: Services, connection: Connection, attempt: Attempt, now: datetime, *, wait: bool = False
+) -> bool:
+    """Warn of the numbers that will not be paid within the coming days; False if somebody else looks just now."""
+    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    available = await credits.lock_balance(connection, *tenant, wait=wait)
+    if available is None:
+        return False
+    found = forecast(await renewals.upcoming(connection, *tenant, now + FORESEEN), available, services.grace)
+    if found.changed:
+        await renewals.set_release_dates(connection, *tenant, [after for _, after in found.changed])
+        told = [_announcement(services, attempt, Event.NUMBER_UPDATED, *each) for each in found.changed]
+        await outbox.announce_all(connection, *tenant, told, now)
+    if found.is_news:
+        data = _warning(found, available, services.settings.currency)
+        await announce(services, connection, attempt, Event.BALANCE_LOW, tenant[0], data, now)
+    await renewals.set_forecast_at(connection, *tenant, now + RETRIED_EVERY)
+    return True
+
+
+def _warning(found: Forecast, available_cents: int, currency: str) -> dict[str, object]:
+    return {
+        "available_cents": available_cents,
+        "required_cents": found.required_cents,
+        "shortfall_cents": found.shortfall_cents,
+        "currency": currency,
+        "short": [
+            {"phone_number_id": each.id, "renews_at": each.renews_at, "releases_at": each.releases_at}
+            for each in found.short
+        ],
+    }
+
+
+def _attempt(services: Services, tenant: Tenant) -> Attempt:
+    """The worker's own doing: nobody's key."""
+    return Attempt(caller=Caller(None, tenant.organization_id, tenant.environment), request_id=services.new_id("sweep"))
