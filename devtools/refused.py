@@ -31,7 +31,7 @@ from nambari.domain.phone_number import FIELDS, PhoneNumber
 from nambari.domain.pricing import Price
 from nambari.domain.purchase import Facts, Order, StockItem, decide_purchase
 from nambari.domain.refusals import CATALOGUE
-from nambari.domain.release import decide_release
+from nambari.domain.release import Aging, decide_release
 from nambari.operations import idempotency
 from nambari.operations.configure import endpoint_not_found, number_not_found
 from nambari.settings import Settings
@@ -67,7 +67,14 @@ ITEM = StockItem(
     available_since=NOW,
     price=Price(NUMBER.setup_cost_cents, NUMBER.monthly_cost_cents),
 )
-FACTS = Facts(kyc_status=KycStatus.VERIFIED, available_cents=0, item=ITEM, endpoint_found=True, currency="USD")
+FACTS = Facts(
+    kyc_status=KycStatus.VERIFIED,
+    available_cents=0,
+    item=ITEM,
+    held_by_another=False,
+    endpoint_found=True,
+    currency="USD",
+)
 ORDER = Order(inventory_id=ITEM.id)
 
 
@@ -126,13 +133,13 @@ CASES: dict[str, Case] = {
         method="DELETE",
         path=ONE_NUMBER,
         sends=NO_BODY,
-        outcome=lambda: decide_release(replace(NUMBER, status=NumberStatus.PENDING), NOW),
+        outcome=lambda: decide_release(replace(NUMBER, status=NumberStatus.PENDING), NOW, Aging({})),
     ),
     "DELETION_LOCKED": Case(
         method="DELETE",
         path=ONE_NUMBER,
         sends=NO_BODY,
-        outcome=lambda: decide_release(replace(NUMBER, deletion_lock=True), NOW),
+        outcome=lambda: decide_release(replace(NUMBER, deletion_lock=True), NOW, Aging({})),
     ),
     "PAYLOAD_TOO_LARGE": Case(sends=_json(b" " * (MOST_BODY_BYTES + 1))),
     "UNSUPPORTED_MEDIA_TYPE": Case(sends=_json(b"inventory_id=inv_1", "application/x-www-form-urlencoded")),

@@ -36,11 +36,13 @@ with a good key tells in `X-RateLimit-…` how its limits stand, and counts, wha
 429 `RATE_LIMIT_EXCEEDED`, changes nothing and uses up nothing of the day."""
 
 _TAGS = {
-    "Phone numbers": "Find, buy, configure and release numbers.",
+    "Phone numbers": "Find, buy, configure, release and restore numbers.",
+    "Holds": "Keep a number back for some minutes.",
     "Endpoints": "Where calls go.",
     "Credits": "Prepaid: the balance and its statement.",
     "KYC": "Who you are: numbers are sold to verified organizations.",
     "Audit": "What happened, and who did it.",
+    "Test environment": "For test keys: credits that come and go, and a clock to move.",
     "Service": "Without a key: is the service alive, and ready?",
 }
 
@@ -67,6 +69,9 @@ _LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
         ("release", "releasePhoneNumber", "number_id", "/id"),
         ("history", "getPhoneNumberHistory", "number_id", "/id"),
     ],
+    ("releasePhoneNumber", 200): [("restore", "restorePhoneNumber", "number_id", "/id")],
+    ("createHold", 201): [("delete", "deleteHold", "hold_id", "/id")],
+    ("listHolds", 200): [("deleteFirst", "deleteHold", "hold_id", "/holds/0/id")],
     ("listPhoneNumbers", 200): [
         ("getFirst", "getPhoneNumber", "number_id", "/phone_numbers/0/id"),
         ("updateFirst", "updatePhoneNumber", "number_id", "/phone_numbers/0/id"),
@@ -78,6 +83,11 @@ _LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
         ("delete", "deleteEndpoint", "endpoint_id", "/id"),
     ],
     ("listEndpoints", 200): [("getFirst", "getEndpoint", "endpoint_id", "/endpoints/0/id")],
+}
+_EXAMPLE_IDS = {
+    "number_id": EXAMPLES["PhoneNumber"]["id"],
+    "endpoint_id": EXAMPLES["Endpoint"]["id"],
+    "hold_id": EXAMPLES["Hold"]["id"],
 }
 _PURCHASE_LINK: Schema = {
     "operationId": "purchasePhoneNumber",
@@ -179,9 +189,7 @@ def _parameters(path: str, handler: HTTPRouteHandler) -> list[Schema]:
             "in": "path",
             "required": True,
             "schema": {"type": "string", "pattern": ID_PATTERN},
-            "example": {"number_id": "pn_01k5v0q6f8e2rbqhx3m8z4t9ya", "endpoint_id": "ep_01k5v0m2c9f7jvd4nq6w8s1x3b"}[
-                part[1:-1]
-            ],
+            "example": _EXAMPLE_IDS[part[1:-1]],
         }
         for part in path.split("/")
         if part.startswith("{")

@@ -15,6 +15,7 @@ from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import (
     attempt,
     caller,
+    clock_of,
     is_id_form,
     replay_headers,
     services,
@@ -97,7 +98,7 @@ async def create_endpoint(request: StrictRequest, data: JSONBody[NewEndpoint]) -
     target = check_target(
         Target(type=data.type, url=data.url, provider=data.provider, provider_config=data.provider_config)
     )
-    now = given.clock()
+    now = await clock_of(request)
     endpoint = domain.Endpoint(
         id=given.new_id("ep"),
         name=data.name.strip(),
@@ -132,7 +133,7 @@ async def update_endpoint(
     if "status" in changes:
         changes["status"] = EndpointStatus(changes["status"])
     given = services(request)
-    done = await update(given, attempt(request, data), endpoint_id, changes, given.clock())
+    done = await update(given, attempt(request, data), endpoint_id, changes, await clock_of(request))
     return Answer(shapes.endpoint(done.result.endpoint, done.result.secret), headers=replay_headers(done))
 
 
@@ -149,7 +150,7 @@ async def delete_endpoint(request: StrictRequest, endpoint_id: FromPath[str]) ->
     """Its phone numbers stay yours, attached to nothing."""
     _require_id_form(endpoint_id)
     given = services(request)
-    done = await remove(given, attempt(request), endpoint_id, given.clock())
+    done = await remove(given, attempt(request), endpoint_id, await clock_of(request))
     return Answer(DeletedEndpoint(id=done.result.id, deleted=True), headers=replay_headers(done))
 
 

@@ -7,7 +7,7 @@ from nambari.api import shapes
 from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
 from nambari.api.reading import StrictRequest
-from nambari.api.requests import attempt, caller, replay_headers, services
+from nambari.api.requests import attempt, caller, clock_of, replay_headers, services
 from nambari.api.shapes import Kyc, KycSubmission
 from nambari.db import kyc
 from nambari.domain import refusals
@@ -44,7 +44,7 @@ async def submit_kyc(request: StrictRequest, data: JSONBody[KycSubmission]) -> A
     """The case is pending until an operator decides. A declined one may be submitted again."""
     given = services(request)
     applicant = Applicant(data.legal_name.strip(), data.country.value, data.kind)
-    done = await submit(given, attempt(request, data), applicant, given.clock())
+    done = await submit(given, attempt(request, data), applicant, await clock_of(request))
     return Answer(shapes.kyc_case(done.result), headers=replay_headers(done))
 
 

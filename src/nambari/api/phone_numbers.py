@@ -7,12 +7,12 @@ import msgspec
 from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
-from nambari.api import shapes
+from nambari.api import shapes, shapes_of_time
 from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
 from nambari.api.queries import NumberListing, NumberSearch, Release
 from nambari.api.reading import StrictRequest, query_of, query_values, read_query
-from nambari.api.requests import attempt, caller, is_id_form, replay_headers, services
+from nambari.api.requests import attempt, caller, clock_of, is_id_form, replay_headers, services
 from nambari.api.shapes import (
     AvailableNumberPage,
     NumberChanges,
@@ -22,6 +22,7 @@ from nambari.api.shapes import (
     PhoneNumberPage,
     Quote,
 )
+from nambari.api.shapes_of_time import ReleaseForeseen
 from nambari.db import inventory, kyc, phone_numbers
 from nambari.db.inventory import Search
 from nambari.db.paging import UnknownCursor
@@ -33,7 +34,8 @@ from nambari.domain.purchase import Order
 from nambari.domain.refusals import invalid
 from nambari.operations.configure import configure, number_not_found
 from nambari.operations.purchase import purchase, quote
-from nambari.operations.release import release
+from nambari.operations.release import foresee, release
+from nambari.operations.restore import restore
 
 
 @get(
@@ -118,7 +120,15 @@ async def _search(request: StrictRequest, asked: NumberSearch) -> AvailableNumbe
         max_monthly_cost_cents=asked.max_monthly_cost_cents,
     )
     async with given.database.reading() as connection:
-        page = await inventory.search(connection, who.environment, search, limit=asked.limit, offset=asked.offset)
+        page = await inventory.search(
+            connection,
+            who.organization_id,
+            who.environment,
+            search,
+            given.clock(),
+            limit=asked.limit,
+            offset=asked.offset,
+        )
         case = await kyc.case(connection, who.organization_id, who.environment)
     missing = [] if case is not None and case.status is KycStatus.VERIFIED else ["kyc"]
     currency = given.settings.currency
@@ -187,7 +197,7 @@ async def purchase_number(request: StrictRequest, data: JSONBody[NumberOrder]) -
         max_total_cents=data.max_total_cents,
     )
     given = services(request)
-    now = given.clock()
+    now = await clock_of(request)
     if data.validate_only:
         asked = replace(attempt(request), idempotency_key=None)
         return Answer(shapes.quote(await quote(given, asked, order, now)), status_code=200)  # type: ignore[arg-type]
@@ -220,7 +230,7 @@ async def update_number(
     if changes.get("label") == "":
         changes["label"] = None
     given = services(request)
-    done = await configure(given, attempt(request, data), number_id, changes, given.clock())
+    done = await configure(given, attempt(request, data), number_id, changes, await clock_of(request))
     return Answer(shapes.phone_number(done.result), headers=replay_headers(done))
 
 
@@ -238,17 +248,58 @@ async def update_number(
         refusals.IdempotencyConflict,
     ),
 )
-async def release_number(request: StrictRequest, number_id: FromPath[str]) -> Answer[PhoneNumber]:
-    """The number returns to the available pool. Released again, it is answered alike and nothing happens twice."""
-    read_query(request.scope["query_string"], Release)
+async def release_number(request: StrictRequest, number_id: FromPath[str]) -> Answer[PhoneNumber | ReleaseForeseen]:
+    """The number returns to the available pool. Released again, it is answered alike and nothing happens twice.
+
+    With `dry_run=true` it is told what would be lost, and nothing is released.
+    """
+    asked = read_query(request.scope["query_string"], Release)
     require_id_form(number_id)
     given = services(request)
-    done = await release(given, attempt(request), number_id, given.clock())
+    if asked.dry_run == "true":
+        now = await clock_of(request)
+        return Answer(shapes_of_time.release_foreseen(*await foresee(given, attempt(request), number_id, now)))
+    done = await release(given, attempt(request), number_id, await clock_of(request))
+    return Answer(shapes.phone_number(done.result), headers=replay_headers(done))
+
+
+@post(
+    "/phone-numbers/{number_id:str}/restore",
+    operation_id="restorePhoneNumber",
+    summary="Restore phone number",
+    status_code=200,
+    scope=Scope.NUMBERS_WRITE,
+    query=None,
+    refusals=(
+        refusals.NumberNotFound,
+        refusals.InvalidState,
+        refusals.NumberNotAvailable,
+        refusals.InsufficientBalance,
+        refusals.IdempotencyConflict,
+    ),
+)
+async def restore_number(request: StrictRequest, number_id: FromPath[str]) -> Answer[PhoneNumber]:
+    """Take a number back that you released, within 10 days and while nobody else has it.
+
+    It is what it was: endpoint, permissions, label, tags. There is no set-up fee; a month is taken only where the one
+    that was paid is over.
+    """
+    require_id_form(number_id)
+    given = services(request)
+    done = await restore(given, attempt(request), number_id, await clock_of(request))
     return Answer(shapes.phone_number(done.result), headers=replay_headers(done))
 
 
 ROUTER = Router(
     "/",
-    route_handlers=[list_numbers, search_numbers, get_number, purchase_number, update_number, release_number],
+    route_handlers=[
+        list_numbers,
+        search_numbers,
+        get_number,
+        purchase_number,
+        update_number,
+        release_number,
+        restore_number,
+    ],
     tags=["Phone numbers"],
 )

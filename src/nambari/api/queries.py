@@ -78,3 +78,6 @@ class Release(Struct, kw_only=True):
     action: Annotated[
         Literal["release"] | None, Meta(description="What known clients of this API send; it changes nothing.")
     ] = None
+    dry_run: Annotated[
+        Literal["true", "false"], Meta(description="`true` tells what would be lost, and releases nothing.")
+    ] = "false"

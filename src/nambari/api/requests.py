@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import Struct
 from nambari.api.reading import StrictRequest
 from nambari.domain.access import Caller
 from nambari.domain.refusals import invalid
+from nambari.operations import clock
 from nambari.operations.idempotency import Attempt, Done
 from nambari.wiring import Services
 
@@ -35,6 +37,11 @@ def services(request: StrictRequest) -> Services:
 def caller(request: StrictRequest) -> Caller:
     found: Caller = request.scope["auth"]
     return found
+
+
+async def clock_of(request: StrictRequest) -> datetime:
+    """What time it is for the caller: in the test environment its own."""
+    return await clock.read(services(request), caller(request))
 
 
 def attempt(request: StrictRequest, body: Struct | None = None) -> Attempt:

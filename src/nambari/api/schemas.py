@@ -49,7 +49,7 @@ def _tidy(name: str, schema: Schema) -> Schema:
     tidy: Schema = _retyped(schema)
     if tidy.get("default", ...) is None:
         del tidy["default"]
-    if name.endswith("_at"):
+    if name.endswith(("_at", "_until")) or name == "now":
         for part in tidy.get("anyOf", [tidy]):
             if part.get("type") == "string":
                 part["format"] = "date-time"
@@ -87,6 +87,7 @@ def _error_schemas() -> Schema:
         "status": {"type": "string"},
         "exceeded": {"type": "string", "enum": [kind.value for kind in LimitKind]},
         "allowed": {"type": "integer"},
+        "live_holds": {"type": "integer"},
         **{name: {"type": "integer"} for name in cents},
     }
     details: Schema = {"type": "object", "description": FIELDS["details"], "additionalProperties": False}

@@ -54,6 +54,7 @@ class PhoneNumber(Struct):
     monthly_cost_cents: int
     currency: str
     renews_at: datetime | None
+    releases_at: datetime | None
     created_at: datetime
     updated_at: datetime
     released_at: datetime | None

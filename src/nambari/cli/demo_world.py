@@ -22,6 +22,8 @@ CUSTOMER = "Acme Voice Agents"
 SHOWN = (Environment.LIVE, "NG")
 STOCKED = ((Environment.LIVE, "live.csv.gz"), (Environment.TEST, "fiction.csv.gz"))
 COUNTRY_IN_BOTH = "GB"
+ANYBODY = ""
+"""No organization: it holds nothing back for itself."""
 
 Tell = Callable[[str], None]
 
@@ -76,7 +78,7 @@ async def _for_sale(services: Services, environment: Environment, country: str) 
     """The inventory id of a local number that can be bought."""
     wanted = Search(country=country, type="local")
     async with services.database.reading() as connection:
-        page = await inventory.search(connection, environment, wanted, limit=1, offset=0)
+        page = await inventory.search(connection, ANYBODY, environment, wanted, services.clock(), limit=1, offset=0)
     return page.items[0].id if page.items else None
 
 
