@@ -87,8 +87,9 @@ _NEXT = 8 + len(FIELDS)
 
 # Each step is chained on the claim, which takes only what the decision rested on: status, price, KYC. SKIP LOCKED:
 # whoever comes second to a number is told at once and does not queue for it. The balance's row, which all purchases
-# of an organization share, waits for what else there is to write, so that it is locked for the shortest time; below
-# zero its constraint ends the whole statement, and nothing has happened.
+# of an organization share, waits for what else there is to write, so that it is locked for the shortest time, and
+# after the stock and its hold, as everywhere: what nothing asks of, such as `written.rows`, would be done at the very
+# end. Below zero its constraint ends the whole statement, and nothing has happened.
 _BUY = f"""
     WITH turn AS MATERIALIZED (
         SELECT $6::bigint IS NULL OR pg_try_advisory_xact_lock($6) AS mine
@@ -124,7 +125,7 @@ _BUY = f"""
         SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM announced) + (SELECT count(*) FROM kept) AS rows
     ), paid AS (
         UPDATE balances SET available_cents = available_cents - $5
-        FROM bought, written WHERE organization_id = $1 AND environment = $2
+        FROM bought, written WHERE organization_id = $1 AND environment = $2 AND written.rows >= 0
         RETURNING available_cents
     ), posted AS (
         INSERT INTO postings (id, organization_id, environment, type, source, destination, amount_cents,

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from nambari.db import credits
 from nambari.db.engine import Connection
 from nambari.db.phone_numbers import phone_number
 from nambari.domain.access import Environment
@@ -15,34 +16,41 @@ async def facts(
     organization_id: str,
     environment: Environment,
     number_id: str,
-    available_cents: int,
     now: datetime,
 ) -> Facts | None:
-    """The stock's row stays locked until the transaction ends. `now` is the world's, by which holds expire."""
+    """What is known of the number; none where there is no such number.
+
+    `now` is the world's, by which holds expire. The caller holds the number; the stock is locked here, and then its
+    hold, which is read only once nobody can make another. The balance is locked last: in this order a purchase
+    locks them too.
+    """
     row = await connection.fetchrow(
         f"""
         SELECT {", ".join(f"n.{field}" for field in FIELDS)}, n.billing_anchor_at, n.paid_until,
-               i.status AS stock, i.released_by = $1 AS aging_for_us,
-               EXISTS (SELECT 1 FROM holds AS h WHERE h.inventory_id = i.id AND h.expires_at > $4
-                       AND h.organization_id <> $1) AS held_by_another
+               i.id AS inventory_id, i.status AS stock, i.released_by = $1 AS aging_for_us
         FROM phone_numbers AS n JOIN inventory AS i ON i.id = n.inventory_id
         WHERE n.organization_id = $1 AND n.environment = $2 AND n.id = $3 FOR UPDATE OF i
         """,
         organization_id,
         environment,
         number_id,
-        now,
     )
     if row is None:
         return None
+    hold = await connection.fetchrow(
+        "SELECT organization_id, expires_at FROM holds WHERE environment = $1 AND inventory_id = $2 FOR UPDATE",
+        environment,
+        row["inventory_id"],
+    )
+    available = await credits.lock_balance(connection, organization_id, environment)
     return Facts(
         number=phone_number(row),
         billing_anchor_at=row["billing_anchor_at"],
         paid_until=row["paid_until"],
         stock=StockStatus(row["stock"]),
         aging_for_us=bool(row["aging_for_us"]),
-        held_by_another=row["held_by_another"],
-        available_cents=available_cents,
+        held_by_another=hold is not None and hold["organization_id"] != organization_id and hold["expires_at"] > now,
+        available_cents=available or 0,
     )
 
 

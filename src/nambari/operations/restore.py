@@ -21,10 +21,8 @@ async def restore(services: Services, attempt: Attempt, number_id: str, now: dat
 
     async def act(connection: Connection) -> PhoneNumber:
         tenant = (attempt.caller.organization_id, attempt.caller.environment)
-        # The balance before the number, as renewals lock them.
-        available = await credits.lock_balance(connection, *tenant, wait=True)
         await locked(connection, attempt, number_id)
-        facts = await restores.facts(connection, *tenant, number_id, available or 0, services.clock())
+        facts = await restores.facts(connection, *tenant, number_id, services.clock())
         if facts is None:
             raise number_not_found()
         restored = decide_restore(facts, now)
