@@ -62,7 +62,7 @@ async def get_test_clock(request: StrictRequest) -> TestClock:
     status_code=200,
     scope=Scope.BILLING_WRITE,
     query=None,
-    refusals=(*OF_BODIES, refusals.NotFound, refusals.IdempotencyConflict),
+    refusals=(*OF_BODIES, refusals.NotFound, refusals.InvalidState, refusals.IdempotencyConflict),
 )
 async def advance_test_clock(request: StrictRequest, data: JSONBody[ClockAdvance]) -> Answer[ClockAdvanced]:
     """All that falls due on the way is done in its order before this answers: renewals, suspensions, releases, aging.

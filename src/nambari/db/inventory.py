@@ -210,7 +210,9 @@ async def come_of_age(connection: Connection, released_by: str, now: datetime, w
     return len(rows)
 
 
-async def any_for_sale(connection: Connection, organization_id: str, environment: Environment) -> str | None:
+async def any_for_sale(
+    connection: Connection, organization_id: str, environment: Environment, now: datetime
+) -> str | None:
     """The inventory id of some number that has a price; another one each time, if there are several."""
     found: str | None = await connection.fetchval(
         """
@@ -219,14 +221,27 @@ async def any_for_sale(connection: Connection, organization_id: str, environment
             WHERE i.environment = $2 AND i.status = 'available'
               AND coalesce(i.setup_cost_cents, r.setup_cost_cents) IS NOT NULL
               AND coalesce(i.monthly_cost_cents, r.monthly_cost_cents) IS NOT NULL
-              AND NOT EXISTS (SELECT 1 FROM holds WHERE inventory_id = i.id AND organization_id <> $1)
+              AND NOT EXISTS (SELECT 1 FROM holds WHERE inventory_id = i.id AND organization_id <> $1
+                              AND expires_at > $3)
             LIMIT 200) AS some
         ORDER BY random() LIMIT 1
         """,
         organization_id,
         environment,
+        now,
     )
     return found
+
+
+async def lock_aging(connection: Connection, released_by: str) -> None:
+    """The test numbers that this organization gave back and that age: until the transaction ends none is restored."""
+    await connection.execute(
+        """
+        SELECT 1 FROM inventory WHERE environment = 'test' AND status = 'aging' AND released_by = $1
+        ORDER BY id FOR UPDATE
+        """,
+        released_by,
+    )
 
 
 async def next_of_age_at(connection: Connection, released_by: str) -> datetime | None:

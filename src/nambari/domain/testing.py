@@ -1,11 +1,15 @@
 """What is there only in the test environment? Inventory ids that bring each refusal about, and bounds of its clock."""
 
+from datetime import timedelta
+
 from nambari.domain import kyc
 from nambari.domain.kyc import KycStatus
 from nambari.domain.pricing import Price
-from nambari.domain.refusals import NumberNotAvailable, Refusal, insufficient_balance
+from nambari.domain.refusals import InvalidState, NumberNotAvailable, Refusal, insufficient_balance
 
 MOST_DAYS_AT_ONCE = 400
+MOST_AHEAD = timedelta(days=36_500)
+"""A hundred years: far more than anybody tests, and well before the calendar ends."""
 SLOW = "inv_test_slow"
 SLOW_SECONDS = 5.0
 """What a purchase of the slow number waits before it is done: longer than a hasty client's patience."""
@@ -25,3 +29,11 @@ def magic_refusal(inventory_id: str, currency: str) -> Refusal | None:
         case "inv_test_no_balance":
             return insufficient_balance("for this number", _MADE_UP_PRICE.total_cents, 0, currency)
     return None
+
+
+def check_lead(ahead: timedelta) -> None:
+    """Raises InvalidState for a test clock that would be further ahead of the world's than it may be."""
+    if ahead > MOST_AHEAD:
+        raise InvalidState(
+            f"The test clock can be {MOST_AHEAD.days} days ahead at the most. Take another organization to begin anew."
+        )

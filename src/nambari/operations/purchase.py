@@ -93,8 +93,9 @@ def _is_slow(attempt: Attempt, order: Order) -> bool:
 async def _slowed_down(services: Services, attempt: Attempt, order: Order) -> Order:
     """After a while, the order of some number that is for sale: what a test of time-outs and retries needs."""
     await asyncio.sleep(testing.SLOW_SECONDS)
+    caller = attempt.caller
     async with services.database.reading() as connection:
-        found = await inventory.any_for_sale(connection, attempt.caller.organization_id, attempt.caller.environment)
+        found = await inventory.any_for_sale(connection, caller.organization_id, caller.environment, services.clock())
     return replace(order, inventory_id=found or order.inventory_id)
 
 

@@ -11,6 +11,7 @@ from nambari.domain.access import Caller, Environment
 from nambari.domain.events import Event
 from nambari.domain.refusals import NotFound, insufficient_balance
 from nambari.domain.renewal import Renewal
+from nambari.domain.testing import check_lead
 from nambari.operations import credit, renew
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services
@@ -61,17 +62,23 @@ async def move_credits(services: Services, attempt: Attempt, amount_cents: int, 
 
 
 async def advance(services: Services, attempt: Attempt, days: int, world_now: datetime) -> Done[Advanced]:
-    """Move the organization's test clock, and do in its order all that falls due on the way. Raises NotFound."""
+    """Move the organization's test clock, and do in its order all that falls due on the way.
+
+    Raises NotFound, and InvalidState for a clock that would be too far ahead.
+    """
     require_test_environment(attempt.caller)
 
     async def act(connection: Connection) -> Advanced:
         organization_id = attempt.caller.organization_id
         ahead = await clocks.ahead(connection, organization_id, for_update=True)
-        start = world_now + ahead
         passed = timedelta(days=days)
+        check_lead(ahead + passed)
+        start = world_now + ahead
+        # Before the balance is locked: in this order purchases and restores lock them too.
+        await holds.bring_forward(connection, organization_id, Environment.TEST, passed.total_seconds())
+        await inventory.lock_aging(connection, organization_id)
         counts = await _pass_time(services, connection, attempt, start, start + passed)
         await clocks.set_ahead(connection, organization_id, ahead + passed)
-        await holds.bring_forward(connection, organization_id, Environment.TEST, passed.total_seconds())
         return Advanced(start + passed, **{name: counts[name] for name in _COUNTED})
 
     return await once(services.database, attempt, Advanced, world_now, act)
