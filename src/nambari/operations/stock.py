@@ -194,6 +194,12 @@ async def _move(
                 raise NotFound(f"{e164} is not in the inventory.")
             if status == StockStatus.IN_SERVICE:
                 raise InvalidState(f"{e164} is owned by a customer; nothing was changed.", status=status)
+            if status == StockStatus.AGING:
+                raise InvalidState(
+                    f"{e164} was given back by a customer and is aging: it comes on sale by itself, and until then"
+                    " they may take it back. Nothing was changed.",
+                    status=status,
+                )
             raise InvalidState(f"{e164} is {status} already.", status=status)
     return e164
 
