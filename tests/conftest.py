@@ -124,8 +124,8 @@ async def world(dsn: str, settings: Settings) -> AsyncIterator[World]:
         await world.close()
 
 
-@pytest.fixture
-async def moving(dsn: str, settings: Settings) -> AsyncIterator[MovingWorld]:
+@asynccontextmanager
+async def moving_world(dsn: str, settings: Settings) -> AsyncIterator[MovingWorld]:
     app = application(settings, dsn)
     async with started(app):
         clock = Clock()
@@ -133,3 +133,9 @@ async def moving(dsn: str, settings: Settings) -> AsyncIterator[MovingWorld]:
         world = MovingWorld(app.state.services, with_request_id(app), clock=clock)
         yield world
         await world.close()
+
+
+@pytest.fixture
+async def moving(dsn: str, settings: Settings) -> AsyncIterator[MovingWorld]:
+    async with moving_world(dsn, settings) as world:
+        yield world
