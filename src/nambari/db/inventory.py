@@ -223,7 +223,7 @@ async def any_for_sale(
               AND coalesce(i.monthly_cost_cents, r.monthly_cost_cents) IS NOT NULL
               AND NOT EXISTS (SELECT 1 FROM holds WHERE inventory_id = i.id AND organization_id <> $1
                               AND expires_at > $3)
-            LIMIT 200) AS some
+            LIMIT 200) AS found
         ORDER BY random() LIMIT 1
         """,
         organization_id,

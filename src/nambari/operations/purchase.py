@@ -11,7 +11,7 @@ from nambari.domain import testing
 from nambari.domain.access import Environment
 from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.purchase import Order, Purchase, decide_purchase
-from nambari.domain.refusals import Refusal
+from nambari.domain.refusals import NumberNotAvailable, Refusal
 from nambari.operations import idempotency
 from nambari.operations.idempotency import Attempt, Done
 from nambari.wiring import Services
@@ -29,14 +29,18 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
 
     Raises the refusals of decide_purchase, ReplayedRefusal and IdempotencyConflict; then nothing was changed.
     """
-    lost = 0
+    lost, slow = 0, _is_slow(attempt, order)
     for turn in range(TRIES):
         decision = await _decide(services, attempt, order, now)
         if isinstance(decision, Done):
             return decision
-        if turn == 0 and _is_slow(attempt, order):
-            order = await _slowed_down(services, attempt, order)
-            continue
+        if slow and isinstance(decision, NumberNotAvailable):
+            if turn == 0:
+                await asyncio.sleep(testing.SLOW_SECONDS)
+            found = await _any_for_sale(services, attempt)
+            if found is not None:
+                order = replace(order, inventory_id=found)
+                continue
         try:
             if isinstance(decision, Refusal):
                 await idempotency.refuse(services.database, attempt, decision, now)
@@ -90,13 +94,11 @@ def _is_slow(attempt: Attempt, order: Order) -> bool:
     return attempt.caller.environment is Environment.TEST and order.inventory_id == testing.SLOW
 
 
-async def _slowed_down(services: Services, attempt: Attempt, order: Order) -> Order:
-    """After a while, the order of some number that is for sale: what a test of time-outs and retries needs."""
-    await asyncio.sleep(testing.SLOW_SECONDS)
+async def _any_for_sale(services: Services, attempt: Attempt) -> str | None:
+    """What the slow number stands for; another one each time, as somebody may have bought the last."""
     caller = attempt.caller
     async with services.database.reading() as connection:
-        found = await inventory.any_for_sale(connection, caller.organization_id, caller.environment, services.clock())
-    return replace(order, inventory_id=found or order.inventory_id)
+        return await inventory.any_for_sale(connection, caller.organization_id, caller.environment, services.clock())
 
 
 async def _write(services: Services, attempt: Attempt, decision: Purchase, *, queue: bool) -> Outcome:
