@@ -448,6 +448,23 @@ def test_what_a_customer_owns_is_neither(nambari: Run, file: File, dsn: str) -> 
     assert stock(dsn, "status, number") == [{"status": "in_service", "number": FIRST}]
 
 
+def test_a_number_that_ages_is_shown_so_and_left_alone(nambari: Run, file: File, dsn: str) -> None:
+    nambari("inventory", "import", str(file(f"number\n{FIRST}\n{SECOND}\n")))
+    with psycopg.connect(dsn) as connection:
+        connection.execute("UPDATE inventory SET status = 'aging', released_by = 'org_1' WHERE number = %s", [FIRST])
+    shown = nambari("inventory", "list", "--country", "GB", "--status", "aging", "--json").lines
+    assert [(line["number"], line["status"]) for line in shown] == [(FIRST, "aging")]
+    for verb in ("retire", "restock"):
+        assert refused(nambari("inventory", verb, FIRST)) == (
+            f"{FIRST} was given back by a customer and is aging: it comes on sale by itself, and until then they may"
+            " take it back. Nothing was changed."
+        )
+    path = file(f"number,carrier\n{FIRST},two\n")
+    assert counted(nambari("inventory", "import", str(path), "--json"))["rejected"] == 1
+    assert rejections(path) == [["2", FIRST, "was given back by a customer and is aging"]]
+    assert stock(dsn, "status, carrier")[0] == {"status": "aging", "carrier": "pool"}
+
+
 @pytest.mark.parametrize("verb", ["retire", "restock"])
 def test_a_number_that_is_not_in_the_inventory(nambari: Run, file: File, verb: str) -> None:
     nambari("inventory", "import", str(file(f"number\n{FIRST}\n")))
