@@ -100,6 +100,17 @@ def cents(field: str) -> list[Row]:
     ]
 
 
+def whole(field: str, least: int, most: int) -> list[Row]:
+    told = f"must be at least {least}", f"must be at most {most}"
+    return [
+        *other_kinds(field, "a whole number"),
+        (field, least - 1, told[0]),
+        (field, -HUGE, told[0]),
+        (field, most + 1, told[1]),
+        (field, HUGE, told[1]),
+    ]
+
+
 def choices(field: str, told: str, *, null: bool = False) -> list[Row]:
     wrong: list[Any] = ["", "nonsense", "AGENT ", NUL]
     rows: list[Row] = [(field, value, NO_NUL if value == NUL else told) for value in wrong]
@@ -164,6 +175,9 @@ ROWS: dict[str, list[Row]] = {
         ("country", "gb", COUNTRY),
         ("country", "XX", COUNTRY),
     ],
+    "POST /v1/holds": [*ids("inventory_id"), *whole("minutes", 1, 60)],
+    "POST /v1/test/credits": whole("amount_cents", -(10**12), 10**12),
+    "POST /v1/test/clock": whole("advance_days", 1, 400),
 }
 NEEDED = {
     "POST /v1/phone-numbers": {"inventory_id": "inv_none"},
@@ -171,6 +185,9 @@ NEEDED = {
     "POST /v1/endpoints": AGENT,
     "PATCH /v1/endpoints/{endpoint}": {},
     "POST /v1/kyc": {"legal_name": "Ada Example", "country": "GB"},
+    "POST /v1/holds": {"inventory_id": "inv_none"},
+    "POST /v1/test/credits": {"amount_cents": 5},
+    "POST /v1/test/clock": {"advance_days": 1},
 }
 SPELT = {"endpointId": "endpoint_id", "allowOutbound": "allow_outbound"}
 

@@ -91,6 +91,7 @@ LISTS: dict[str, list[Row]] = {
         *whole("max_monthly_cost_cents", 0, 10**12),
     ],
     "/v1/endpoints?": PAGED,
+    "/v1/holds?": PAGED,
     "/v1/audit?": [
         *PAGED,
         *[("event", value, EVENT) for value in ("", "*", "api_key", "api_key.", "API_KEY.*", "phone_number.sold")],
@@ -121,6 +122,8 @@ ANYWHERE = [
     "/v1/credits/transactions?",
     "/v1/kyc?",
     "/v1/phone-numbers/pn_none/history?",
+    "/v1/holds?",
+    "/v1/test/clock?",
     "/v1/audit?",
 ]
 
@@ -158,7 +161,8 @@ async def test_what_no_operation_takes(world: World, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in ANYWHERE if "none" not in path and path not in {"/v1/credits?", "/v1/kyc?"}]
+    "path",
+    [path for path in ANYWHERE if "none" not in path and path not in {"/v1/credits?", "/v1/kyc?", "/v1/test/clock?"}],
 )
 async def test_a_parameter_given_twice(world: World, path: str) -> None:
     alice = await world.person()
@@ -177,6 +181,11 @@ async def test_writes_take_no_parameters(world: World) -> None:
         ("PATCH", "/v1/endpoints/ep_none"),
         ("DELETE", "/v1/endpoints/ep_none"),
         ("POST", "/v1/kyc"),
+        ("POST", "/v1/phone-numbers/pn_none/restore"),
+        ("POST", "/v1/holds"),
+        ("DELETE", "/v1/holds/hold_none"),
+        ("POST", "/v1/test/credits"),
+        ("POST", "/v1/test/clock"),
     ):
         assert faults(await alice.client.request(method, f"{path}?limit=1", json={})) == {"limit": message}
     assert set(faults(await alice.client.delete("/v1/phone-numbers/pn_none?limit=1"))) == {"limit"}

@@ -51,9 +51,11 @@ def test_it_is_openapi_and_names_every_operation(described: dict[str, Any]) -> N
     assert described["openapi"] == "3.1.0"
     assert [operation["operationId"] for _, operation in operations(described)] == [
         *("listPhoneNumbers", "purchasePhoneNumber", "searchAvailableNumbers", "getPhoneNumber", "updatePhoneNumber"),
-        *("releasePhoneNumber", "getPhoneNumberHistory"),
+        *("releasePhoneNumber", "restorePhoneNumber", "getPhoneNumberHistory"),
+        *("listHolds", "createHold", "deleteHold"),
         *("listEndpoints", "createEndpoint", "getEndpoint", "updateEndpoint", "deleteEndpoint"),
-        *("getCredits", "listTransactions", "getKyc", "submitKyc", "listAudit", "health", "ready"),
+        *("getCredits", "listTransactions", "getKyc", "submitKyc", "listAudit"),
+        *("moveTestCredits", "getTestClock", "advanceTestClock", "health", "ready"),
     ]
     for name, operation in operations(described):
         assert operation["summary"], name
@@ -112,13 +114,20 @@ def test_every_field_is_described_and_requests_take_no_others(described: dict[st
                 assert kinds[0]["format"] == "date-time"
             if field.endswith("_cents"):
                 assert each.get("anyOf", [each])[0]["type"] == "integer"
-    for name in ("NumberOrder", "NumberChanges", "EndpointChanges", "KycSubmission"):
+    orders = ("HoldOrder", "TestCredits", "ClockAdvance")
+    for name in ("NumberOrder", "NumberChanges", "EndpointChanges", "KycSubmission", *orders):
         assert described["components"]["schemas"][name]["additionalProperties"] is False
 
 
 def validator(described: dict[str, Any], name: str) -> Any:
     schema = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
     return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+
+
+def test_examples_have_only_what_is_described(described: dict[str, Any]) -> None:
+    """A field too many fits the schema of an answer, to which fields may be added."""
+    for name, example in EXAMPLES.items():
+        assert set(example) <= set(described["components"]["schemas"][name]["properties"]), name
 
 
 def test_every_example_fits(described: dict[str, Any]) -> None:

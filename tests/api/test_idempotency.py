@@ -22,7 +22,7 @@ def assert_replayed(first: httpx2.Response, second: httpx2.Response) -> None:
 
 async def test_every_write_is_done_once(world: World) -> None:
     alice = await world.person()
-    mine, spare = await world.stock(2)
+    mine, spare, other = await world.stock(3)
     number, endpoint = await bought(alice.client, mine), await made(alice.client)
     count = "SELECT count(*) FROM events"
     for method, path, body, status in (
@@ -32,6 +32,8 @@ async def test_every_write_is_done_once(world: World) -> None:
         ("PATCH", f"/v1/endpoints/{endpoint['id']}", {"type": "webhook", "url": WEBHOOK["url"]}, 200),
         ("DELETE", f"/v1/endpoints/{endpoint['id']}", None, 200),
         ("DELETE", f"/v1/phone-numbers/{number['id']}?action=release", None, 200),
+        ("POST", f"/v1/phone-numbers/{number['id']}/restore", None, 200),
+        ("POST", "/v1/holds", {"inventory_id": other, "minutes": 5}, 201),
     ):
         body_of = {} if body is None else {"json": body}
         headers = {KEY: f"{method} {path}"}

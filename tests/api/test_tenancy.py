@@ -17,20 +17,34 @@ BY_ID: list[tuple[str, str, str, Any]] = [
     ("DELETE", "/v1/phone-numbers/{}?action=release", "pn", None),
     ("GET", "/v1/phone-numbers/{}/history", "pn", None),
     ("GET", "/v1/phone-numbers/{}/history?starting_after=evt_none", "pn", None),
+    ("DELETE", "/v1/phone-numbers/{}?dry_run=true", "pn", None),
+    ("POST", "/v1/phone-numbers/{}/restore", "pn", None),
+    ("POST", "/v1/phone-numbers/{}/restore", "gone", None),
+    ("DELETE", "/v1/holds/{}", "hold", None),
     ("GET", "/v1/endpoints/{}", "ep", None),
     ("PATCH", "/v1/endpoints/{}", "ep", {"name": "mine"}),
     ("DELETE", "/v1/endpoints/{}", "ep", None),
 ]
-CODES = {"pn": "NUMBER_NOT_FOUND", "ep": "ENDPOINT_NOT_FOUND"}
+CODES = {"pn": "NUMBER_NOT_FOUND", "gone": "NUMBER_NOT_FOUND", "ep": "ENDPOINT_NOT_FOUND", "hold": "NOT_FOUND"}
 
 
 async def alices(world: World) -> tuple[Person, dict[str, str]]:
-    """Alice, and the ids of a number and an endpoint of hers."""
+    """Alice, and the ids of a number, an endpoint, a hold and a released number of hers."""
     alice = await world.person()
     endpoint = await made(alice.client)
-    [item] = await world.stock()
+    item, spare, held = await world.stock(3)
     number = await bought(alice.client, item, endpoint_id=endpoint["id"], label="hers", tags=["hers"])
-    return alice, {"pn": number["id"], "ep": endpoint["id"], "number": number["number"], "inventory": item}
+    gone = await bought(alice.client, spare)
+    await alice.client.delete(f"/v1/phone-numbers/{gone['id']}")
+    hold = (await alice.client.post("/v1/holds", json={"inventory_id": held})).json()
+    return alice, {
+        "pn": number["id"],
+        "ep": endpoint["id"],
+        "gone": gone["id"],
+        "hold": hold["id"],
+        "number": number["number"],
+        "inventory": item,
+    }
 
 
 async def strangers(world: World, alice: Person) -> dict[str, Person]:
@@ -50,7 +64,8 @@ async def ask(client: httpx2.AsyncClient, method: str, path: str, body: Any, key
 async def test_what_is_anothers_is_as_what_is_not(world: World, method: str, path: str, kind: str, body: Any) -> None:
     alice, ids = await alices(world)
     others = await strangers(world, alice)
-    before = await world.fetch("SELECT * FROM phone_numbers, endpoints, events ORDER BY sequence")
+    everything = "SELECT * FROM phone_numbers AS n, endpoints AS e, holds AS h, events ORDER BY sequence, n.id"
+    before = await world.fetch(everything)
     for who, stranger in others.items():
         for key in (None, f"{who}-{kind}"):
             anothers = await ask(stranger.client, method, path.format(ids[kind]), body, key)
@@ -58,7 +73,7 @@ async def test_what_is_anothers_is_as_what_is_not(world: World, method: str, pat
             refused(anothers, 404, CODES[kind])
             assert but_for_the_id(anothers) == but_for_the_id(nobodys)
             assert anothers.headers.keys() == nobodys.headers.keys()
-    assert before == await world.fetch("SELECT * FROM phone_numbers, endpoints, events ORDER BY sequence")
+    assert before == await world.fetch(everything)
 
 
 async def test_lists_show_ones_own(world: World) -> None:
@@ -70,12 +85,13 @@ async def test_lists_show_ones_own(world: World) -> None:
         for query in filters:
             assert await listed(stranger.client, query) == []
         assert (await stranger.client.get("/v1/endpoints")).json()["endpoints"] == []
-        for path, cursor in (("phone-numbers", ids["pn"]), ("endpoints", ids["ep"])):
+        assert (await stranger.client.get("/v1/holds")).json()["holds"] == []
+        for path, cursor in (("phone-numbers", ids["pn"]), ("endpoints", ids["ep"]), ("holds", ids["hold"])):
             anothers = await stranger.client.get(f"/v1/{path}?starting_after={cursor}")
             nobodys = await stranger.client.get(f"/v1/{path}?starting_after=none")
             assert but_for_the_id(anothers) == but_for_the_id(nobodys)
         [line] = await world.fetch(
-            "SELECT id FROM postings WHERE organization_id = $1 AND type = 'setup_fee'", alice.organization_id
+            "SELECT id FROM postings WHERE phone_number_id = $1 AND type = 'setup_fee'", ids["pn"]
         )
         refused(
             await stranger.client.get(f"/v1/credits/transactions?starting_after={line['id']}"), 400, "VALIDATION_ERROR"

@@ -1,4 +1,4 @@
-"""Are kept answers kept for as long as was promised, and then let go?"""
+"""Are kept answers and holds kept for as long as was promised, and then let go?"""
 
 import asyncio
 from dataclasses import replace
@@ -39,6 +39,23 @@ async def test_many_workers_forget_each_answer_once(world: World, processes: Pro
     later = world.services.clock() + timedelta(hours=world.services.settings.idempotency_hours + 1)
     done = await asyncio.gather(*(forget.answers(each.services, later, 7) for each in processes.worlds))
     assert sum(done) <= 28
-    swept = await worker.sweep_all(replace(world.services, clock=lambda: later))
-    assert sum(done) + swept == 30
+    left = await world.value("SELECT count(*) FROM kept_answers")
+    assert sum(done) + left == 30
+    services = replace(world.services, clock=lambda: later)
+    assert await worker.sweep_all(services) == left + 2, "and two forecasts: live and test"
     assert await world.value("SELECT count(*) FROM kept_answers") == 0
+    assert await worker.sweep_all(services) == 0, "nothing is done twice"
+
+
+async def test_many_workers_forget_each_hold_once(world: World, processes: Processes) -> None:
+    for _ in range(3):
+        person = await world.person()
+        for item in await world.stock(10):
+            assert (await person.client.post("/v1/holds", json={"inventory_id": item})).status_code == 201
+    expires = await world.value("SELECT min(expires_at) FROM holds")
+    assert await forget.holds(world.services, expires, 100) == 0
+    later = world.services.clock() + timedelta(minutes=16)
+    done = await asyncio.gather(*(forget.holds(each.services, later, 7) for each in processes.worlds))
+    assert sum(done) + await world.value("SELECT count(*) FROM holds") == 30
+    assert await forget.holds(world.services, later, 100) == 30 - sum(done)
+    assert await world.value("SELECT count(*) FROM holds") == 0
