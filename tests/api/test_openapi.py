@@ -3,16 +3,19 @@
 import asyncio
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from tests.api.serving import serving
 from tests.cast import World, assert_invariants
 
 from nambari.api.described import EXAMPLES
+from nambari.domain.access import Environment
 from nambari.settings import Settings
 
 HERE = Path(__file__).parent
 SECONDS = 60
+SECONDS_WITH_A_TEST_KEY = 20
 
 
 async def for_sale_by_the_examples_id(world: World) -> None:
@@ -22,27 +25,44 @@ async def for_sale_by_the_examples_id(world: World) -> None:
         )
 
 
+async def ask_all_it_says(port: int, api_key: str, folder: Path, seconds: int, *options: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")),
+        *("run", f"http://127.0.0.1:{port}/openapi.json", "--header", f"x-api-key: {api_key}"),
+        *("--seed", "20260923", "--max-time", str(seconds), "--no-color", *options),
+        cwd=folder,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HERE)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, output.decode()[-20_000:]
+
+
 async def test_schemathesis_finds_nothing(world: World, settings: Settings, dsn: str, tmp_path: Path) -> None:
     alice = await world.person(cents=10**10)
     await world.stock(1000)
     await for_sale_by_the_examples_id(world)
     async with serving(settings, dsn) as port:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")),
-            *("run", f"http://127.0.0.1:{port}/openapi.json", "--header", f"x-api-key: {alice.api_key}"),
-            *("--seed", "20260923", "--max-time", str(SECONDS), "--no-color"),
-            cwd=tmp_path,
-            env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HERE)},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            output, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-    assert process.returncode == 0, output.decode()[-20_000:]
+        await ask_all_it_says(port, alice.api_key, tmp_path, SECONDS)
     await assert_invariants(world)
-    for table in ("phone_numbers", "endpoints", "kept_answers"):
+    for table in ("phone_numbers", "endpoints", "kept_answers", "holds"):
         assert await world.value(f"SELECT count(*) FROM {table}") > 0, f"it never got to the core: {table}"
+
+
+async def test_nor_with_a_test_key(world: World, settings: Settings, dsn: str, tmp_path: Path) -> None:
+    """What a live key finds nothing of, among purchases for which the moved clock has something to do."""
+    tester = await world.person(await world.organization(), environment=Environment.TEST)
+    await world.stock(1000, environment="test")
+    await for_sale_by_the_examples_id(world)
+    async with serving(settings, dsn) as port:
+        only = ("--include-path-regex", "^/v1/(test/|holds|phone-numbers)")
+        await ask_all_it_says(port, tester.api_key, tmp_path, SECONDS_WITH_A_TEST_KEY, *only)
+    await assert_invariants(world)
+    assert await world.value("SELECT max(ahead) FROM test_clocks") > timedelta(days=1)
+    assert await world.value("SELECT count(*) FROM phone_numbers WHERE environment = 'test'") > 0
