@@ -126,13 +126,13 @@ async def update(
 async def delete(
     connection: Connection, organization_id: str, environment: Environment, endpoint_id: str, now: datetime
 ) -> list[str]:
-    """The ids of the phone numbers that calls were routed from and that are now detached; released ones go unsaid."""
+    """The ids of the phone numbers that are now detached: released ones too, which may be restored without it."""
     detached = await connection.fetch(
         """
         UPDATE phone_numbers
         SET endpoint_id = NULL, updated_at = CASE status WHEN 'released' THEN updated_at ELSE $4 END
         WHERE organization_id = $1 AND environment = $2 AND endpoint_id = $3
-        RETURNING id, status
+        RETURNING id
         """,
         organization_id,
         environment,
@@ -145,7 +145,7 @@ async def delete(
         environment,
         endpoint_id,
     )
-    return [row["id"] for row in detached if row["status"] != "released"]
+    return [row["id"] for row in detached]
 
 
 def _endpoint(row: Any) -> Endpoint:
