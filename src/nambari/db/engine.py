@@ -34,9 +34,10 @@ _UNREACHABLE = (
     asyncpg.PostgresConnectionError,  # class 08: cut, refused
     asyncpg.OperatorInterventionError,  # class 57: stopping, starting, cancelled by its time-out
     asyncpg.InsufficientResourcesError,  # class 53: disk full, too many connections
-    asyncpg.TransactionRollbackError,  # class 40: a deadlock that the database broke
+    asyncpg.TransactionRollbackError,  # class 40
     asyncpg.LockNotAvailableError,  # a lock that another kept for too long
     asyncpg.InterfaceError,  # the driver's own word for a connection that is gone
+    asyncpg.InternalClientError,  # and for one that was told of its end, and has not seen it yet
     ConnectionError,
     TimeoutError,
 )
@@ -149,6 +150,8 @@ class Loan:
             return
         if isinstance(error, asyncio.CancelledError | TimeoutError):
             await self._pool.abandon(self._connection)  # its statement may still be running
+        elif isinstance(error, asyncpg.InternalClientError):
+            self._pool.discard(self._connection)  # it is ending, and does not say so
         else:
             self._pool.give(self._connection)
         told = _in_our_words(error)
