@@ -22,6 +22,10 @@ class DatabaseUnavailable(RuntimeError):
     """The database cannot be reached, is starting or stopping, or did not answer in time."""
 
 
+class Deadlock(DatabaseUnavailable):
+    """The database undid this transaction, as it and another waited for each other: it can be done once more."""
+
+
 class Conflict(RuntimeError):
     """A constraint refused a write that a decision on stale facts had asked for; `constraint` names it."""
 
@@ -47,6 +51,8 @@ def _in_our_words(error: BaseException) -> Exception | None:
     """What the driver's exception means to those who need not know the driver; None if it is none of its own."""
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return Conflict(error.constraint_name or "")
+    if isinstance(error, asyncpg.DeadlockDetectedError):
+        return Deadlock(f"{type(error).__name__}: {error}")
     if isinstance(error, _UNREACHABLE):
         return DatabaseUnavailable(f"{type(error).__name__}: {error}")
     return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nambari.db import credits
-from nambari.db.engine import Conflict, Connection
+from nambari.db.engine import Conflict, Connection, Deadlock
 from nambari.domain import ledger
 from nambari.domain.access import Environment
 from nambari.domain.events import Event
@@ -39,8 +39,8 @@ async def top_up(
     try:
         async with services.database.writing() as connection:
             return await add(services, connection, attempt, amount_cents, reference, now)
-    except Conflict:
-        # Another top-up of this reference committed first: ours is a repeat of it.
+    except (Conflict, Deadlock):
+        # Another top-up of this reference committed first: ours is a repeat of it. Or it was undone as a whole.
         return await top_up(services, attempt, amount_cents, reference, now)
 
 

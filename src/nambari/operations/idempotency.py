@@ -11,12 +11,16 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from nambari.db import kept_answers
-from nambari.db.engine import Connection, Database
+from nambari.db.engine import Connection, Database, Deadlock
 from nambari.db.kept_answers import KeptAnswer
 from nambari.domain.access import Caller
 from nambari.domain.refusals import CATALOGUE, IdempotencyConflict, Refusal
 
 Result = TypeVar("Result")
+
+DEADLOCKS = 3
+"""How often a request tries again that the database undid: a purchase locks the stock and then the balance, what takes
+months the balance and then the stock, and one organization may do both to a number at once."""
 
 _BY_CODE = {refusal.code: refusal for refusal in CATALOGUE}
 
@@ -64,11 +68,26 @@ async def once(
     now: datetime,
     act: Callable[[Connection], Awaitable[Result]],
 ) -> Done[Result]:
-    """Do `act` in a transaction, or replay what it answered before.
+    """Do `act` in a transaction, or replay what it answered before. It is begun anew after a deadlock.
 
     Raises the Refusal of `act`, having written nothing but that refusal; ReplayedRefusal for an earlier one;
     IdempotencyConflict if the key's first request is still running or was another request.
     """
+    for _ in range(DEADLOCKS):
+        try:
+            return await _once(database, attempt, kind, now, act)
+        except Deadlock:
+            continue  # nothing of it is written, and the other goes on
+    return await _once(database, attempt, kind, now, act)
+
+
+async def _once(
+    database: Database,
+    attempt: Attempt,
+    kind: type[Result],
+    now: datetime,
+    act: Callable[[Connection], Awaitable[Result]],
+) -> Done[Result]:
     key = attempt.idempotency_key
     if key is None:
         async with database.writing() as connection:

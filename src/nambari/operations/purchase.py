@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from nambari.db import inventory, purchases
-from nambari.db.engine import Conflict, DatabaseUnavailable
+from nambari.db.engine import Conflict, DatabaseUnavailable, Deadlock
 from nambari.db.purchases import Outcome, Record
 from nambari.domain import testing
 from nambari.domain.access import Environment
@@ -48,6 +48,9 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
             outcome = await _write(services, attempt, decision, queue=lost >= TRIES_WITHOUT_QUEUING)
         except Conflict:
             continue  # a constraint knew better than our facts: read them again
+        except Deadlock:
+            lost += 1
+            continue  # undone, as it stood in the way of another of our own requests
         if outcome is Outcome.BOUGHT:
             return Done(decision.number)
         if outcome is Outcome.BUSY:
