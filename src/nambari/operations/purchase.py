@@ -46,11 +46,8 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
                 await idempotency.refuse(services.database, attempt, decision, now)
                 raise decision
             outcome = await _write(services, attempt, decision, queue=lost >= TRIES_WITHOUT_QUEUING)
-        except Conflict:
-            continue  # a constraint knew better than our facts: read them again
-        except Deadlock:
-            lost += 1
-            continue  # undone, as it stood in the way of another of our own requests
+        except (Conflict, Deadlock):
+            continue  # a constraint knew better than our facts, or all was undone for another's sake: read them again
         if outcome is Outcome.BOUGHT:
             return Done(decision.number)
         if outcome is Outcome.BUSY:
