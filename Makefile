@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run test check format lock docs bench
+.PHONY: help setup run test simulate check format lock docs bench
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ run: setup ## the demo: PostgreSQL, inventory, keys, curl lines, the service
 
 test: setup ## every test
 	@$(BIN)/pytest
+
+simulate: setup ## random customers, crashes and time, until interrupted; SEED=n [STEPS=n] plays one story
+	@$(BIN)/python -m tests.simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
 check: setup ## format, lint, types, import rules, generated documents
 	$(BIN)/ruff format --check .

@@ -1,0 +1,58 @@
+"""Does all hold, whatever customers, operators, workers and time do at once? Two hundred short stories of it."""
+
+import time
+from datetime import datetime
+
+import pytest
+from tests.conftest import Databases
+from tests.simulate.play import play
+from tests.simulate.town import Broken, town
+
+from nambari.domain import renewal
+
+SEEDS = 200
+SEEDS_IN_ONE_DATABASE = 20
+STEPS, FEWEST_STEPS = 4, 1
+SECONDS, MOST_SECONDS = 55.0, 75.0
+"""For all of them together: where the machine is slower the stories are shorter, and in the end those left untold."""
+
+_spent: dict[int, float] = {}
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_IN_ONE_DATABASE))
+async def test_all_is_well_after_each_step(databases: Databases, first: int) -> None:
+    before, started = sum(_spent.values()), time.monotonic()
+    if before > MOST_SECONDS:
+        pytest.skip(f"this machine had no time for the seeds from {first} on: `make simulate` plays them")
+    dsn = databases.make()
+    try:
+        async with town(dsn) as made:
+            for seed in range(first, first + SEEDS_IN_ONE_DATABASE):
+                late = before + time.monotonic() - started > SECONDS * (seed + 5) / SEEDS
+                await play(made, seed, FEWEST_STEPS if late else STEPS)
+    finally:
+        databases.drop(dsn)
+        _spent[first] = time.monotonic() - started
+
+
+async def test_a_broken_rule_is_found(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a simulation that checks nothing would pass for a house in order: here months drift to the 28th."""
+
+    def from_the_last_renewal(_: datetime, month_from: datetime) -> datetime:
+        return renewal.months_after(month_from, 1)
+
+    monkeypatch.setattr(renewal, "next_month", from_the_last_renewal)
+    by_the_rule = r"by the month rule it is[\s\S]*Play it again: make simulate SEED=\d+"
+    with pytest.raises(Broken, match=by_the_rule) as found:
+        await _play_all(databases, range(40), 8)
+    assert "── step 1: it is" in str(found.value), "the journal is told"
+
+
+async def _play_all(databases: Databases, seeds: range, steps: int) -> None:
+    dsn = databases.make()
+    try:
+        async with town(dsn) as made:
+            for seed in seeds:
+                await play(made, seed, steps)
+    finally:
+        databases.drop(dsn)
