@@ -127,6 +127,25 @@ def identify(text: str, country: str | None = None) -> Number:
     return Number(e164, region.code, number_type, _area_code(plan, national), locality)
 
 
+def spelled(text: str, country: str | None = None) -> str:
+    """The E.164 of `text`, read as `identify` does, of whatever kind, in use or not. Raises InvalidNumber."""
+    calling_code, national = _read_plain(text) or _read_any(text, country)
+    if len(str(calling_code)) + len(national) > _LONGEST_E164_DIGITS:
+        raise InvalidNumber(f"A phone number has at most {_LONGEST_E164_DIGITS} digits; this one has more.")
+    return f"+{calling_code}{national}"
+
+
+def fits_a_plan(e164: str) -> bool:
+    """Whether a number that `spelled` gave fits the plan of its calling code, whatever kind of number it is."""
+    return phonenumbers.is_valid_number(phonenumbers.parse(e164))
+
+
+def main_country(calling_code: str) -> str | None:
+    """The country that numbers of this calling code are written in; None for a code of none."""
+    codes = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(calling_code), ())
+    return codes[0] if codes and country_code_valid(codes[0]) else None
+
+
 def country_code_valid(country: str) -> bool:
     """Whether `country` is an upper-case ISO alpha-2 code that libphonenumber has a numbering plan for."""
     return country in phonenumbers.SUPPORTED_REGIONS

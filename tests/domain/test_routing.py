@@ -1,0 +1,277 @@
+"""Which number is called, and where does the call go? Tables: forms → a number; facts → a SIP URI or a cause."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.domain.properties import quick
+
+from nambari.domain.dialled import LONGEST, dialled
+from nambari.domain.endpoint import EndpointStatus, EndpointType
+from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.providers import sip_uri_fault
+from nambari.domain.routing import (
+    Account,
+    Allow,
+    Cause,
+    Holding,
+    Reject,
+    Route,
+    Target,
+    Vacancy,
+    addressed,
+    decide_inbound,
+    decide_outbound,
+    steps_of,
+)
+
+# ── Which number ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+LONDON, WASHINGTON = "+442079460123", "+12025550143"
+
+FORMS: list[tuple[str, str | None, str | None]] = [
+    # With a plus, as it stands or as people write it.
+    ("+442079460123", None, LONDON),
+    ("+442079460123", "US", LONDON),
+    ("+44 20 7946 0123", None, LONDON),
+    ("+44 (0)20 7946-0123", None, LONDON),
+    ("+1 (202) 555-0143", None, WASHINGTON),
+    ("+1.202.555.0143", "GB", WASHINGTON),
+    # International prefixes: 00 anywhere, all others by the trunk's country.
+    ("00442079460123", None, LONDON),
+    ("00442079460123", "GB", LONDON),
+    ("00442079460123", "US", LONDON),
+    ("00442079460123", "NG", LONDON),
+    ("00 1 202 555 0143", "GB", WASHINGTON),
+    ("011442079460123", "US", LONDON),
+    ("011 44 20 7946 0123", "CA", LONDON),
+    ("009442079460123", "NG", LONDON),
+    ("0011442079460123", "AU", LONDON),
+    ("011442079460123", "GB", None),
+    ("011442079460123", None, None),
+    # National, with the trunk's country.
+    ("02079460123", "GB", LONDON),
+    ("020 7946 0123", "GB", LONDON),
+    ("(020) 7946 0123", "GB", LONDON),
+    ("2079460123", "GB", LONDON),
+    ("2025550143", "US", WASHINGTON),
+    ("12025550143", "US", WASHINGTON),
+    ("1-202-555-0143", "CA", WASHINGTON),
+    ("02079460123", None, None),
+    ("02079460123", "XX", None),
+    # Digits without a plus.
+    ("442079460123", None, LONDON),
+    ("442079460123", "GB", LONDON),
+    ("442079460123", "US", LONDON),
+    ("442079460123", "XX", LONDON),
+    ("12025550143", None, WASHINGTON),
+    ("12025550143", "GB", WASHINGTON),
+    # The trunk's country speaks first, where both would be numbers.
+    ("442079460123", "DE", "+49442079460123"),
+    ("+442079460123", "DE", LONDON),
+    # A plus that became a space, or came escaped.
+    (" 442079460123", None, LONDON),
+    (" 442079460123", "DE", LONDON),
+    (" 12025550143", "US", WASHINGTON),
+    (" 02079460123", "GB", LONDON),
+    ("%2B442079460123", None, LONDON),
+    # tel: RFC 3966.
+    ("tel:+442079460123", None, LONDON),
+    ("TEL:+44-20-7946-0123", None, LONDON),
+    ("tel:+1(202)555.0143;ext=12", None, WASHINGTON),
+    ("tel:+442079460123;isub=1;npdi;rn=+442079460999", None, LONDON),
+    ("tel:2079460123;phone-context=+44", None, LONDON),
+    ("tel:02079460123;phone-context=+44", None, LONDON),
+    ("tel:7946-0123;phone-context=+44-20", None, LONDON),
+    ("tel:79460123;ext=1;Phone-Context=+4420", "US", LONDON),
+    ("tel:02079460123;phone-context=example.com", "GB", LONDON),
+    ("tel:02079460123;phone-context=example.com", None, None),
+    ("tel:911;phone-context=+1", None, None),
+    ("tel:1;phone-context=+" + "9" * 900, None, None),
+    ("tel:", None, None),
+    # sip: and sips:, RFC 3261 19.1.6.
+    ("sip:+442079460123@sip.example.com;user=phone", None, LONDON),
+    ("sips:+442079460123@sip.example.com:5061;user=phone;transport=tls", None, LONDON),
+    ("SIP:+442079460123@[2001:db8::1]", None, LONDON),
+    ("sip:+44-20-7946-0123;postd=pp22@sip.example.com;user=phone", None, LONDON),
+    ("sip:%2b442079460123@sip.example.com", None, LONDON),
+    ("sip:2079460123;phone-context=+44@sip.example.com;user=phone", None, LONDON),
+    ("sip:02079460123@sip.example.com", "GB", LONDON),
+    ("sip:+442079460123:secret@sip.example.com?subject=a@b", None, LONDON),
+    ('"Desk <1>" <sip:+442079460123@sip.example.com>;tag=88sja8x', None, LONDON),
+    ("<tel:+442079460123>", None, LONDON),
+    ("sip:alice@sip.example.com", None, None),
+    ("sip:sip.example.com", None, None),
+    ("sip:442079460123.example.com", None, None),
+    # What is no number.
+    ("", None, None),
+    (" ", "GB", None),
+    ("+", None, None),
+    ("+44", None, None),
+    ("++442079460123", None, None),
+    ("+442079460123+", None, None),
+    ("+999123456789", None, None),
+    ("+4420794601230000", None, None),
+    ("9" * 40, None, None),
+    ("911", "US", None),
+    ("anonymous", None, None),
+    ("+44207946o123", None, None),
+    ("1-800-FLOWERS", "US", None),
+    ("+442079460123\n", None, None),
+    ("+442079460123\n+442079460124", None, None),
+    ("+442079460123\0", None, None),
+    ("٠٢٠٧٩٤٦٠١٢٣", "GB", None),
+    ("https://example.com/+442079460123", None, None),
+    ("'; DROP TABLE phone_numbers; --", None, None),
+    ("%", None, None),
+    ("+" + "4" * LONGEST, None, None),
+]
+
+
+@pytest.mark.parametrize(("text", "country", "number"), FORMS)
+def test_what_was_dialled(text: str, country: str | None, number: str | None) -> None:
+    assert dialled(text, country) == number
+
+
+@quick
+@given(st.text(max_size=60), st.sampled_from([None, "GB", "US", "NG", "zz"]))
+def test_any_text_is_a_number_or_none(text: str, country: str | None) -> None:
+    found = dialled(text, country)
+    assert found is None or dialled(found) == found
+
+
+# ── To a number ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+AGENT = Target("ep_1", "Reception", EndpointType.AGENT, EndpointStatus.ACTIVE, "sip:reception@sip.example.com")
+HELD = Holding(
+    organization_id="org_1",
+    phone_number_id="pn_1",
+    number=LONDON,
+    country="GB",
+    status=NumberStatus.ACTIVE,
+    allow_inbound=True,
+    allow_outbound=True,
+    target=AGENT,
+)
+WEBHOOK = replace(AGENT, type=EndpointType.WEBHOOK, url="https://example.com/calls")
+INACTIVE = replace(AGENT, status=EndpointStatus.INACTIVE)
+
+INBOUND: list[tuple[Any, Cause, int]] = [
+    (Vacancy.UNKNOWN, Cause.NUMBER_UNKNOWN, 404),
+    (Vacancy.UNASSIGNED, Cause.NUMBER_UNASSIGNED, 404),
+    (Vacancy.RELEASED, Cause.NUMBER_RELEASED, 404),
+    (replace(HELD, status=NumberStatus.RELEASED), Cause.NUMBER_RELEASED, 404),
+    (replace(HELD, status=NumberStatus.PENDING), Cause.NUMBER_PENDING, 480),
+    (replace(HELD, status=NumberStatus.PORTING), Cause.NUMBER_PORTING, 480),
+    (replace(HELD, status=NumberStatus.SUSPENDED), Cause.NUMBER_SUSPENDED, 480),
+    (replace(HELD, allow_inbound=False), Cause.INBOUND_OFF, 403),
+    (replace(HELD, target=None), Cause.ENDPOINT_MISSING, 480),
+    (replace(HELD, target=INACTIVE), Cause.ENDPOINT_INACTIVE, 480),
+    (replace(HELD, target=WEBHOOK), Cause.ENDPOINT_WEBHOOK, 501),
+    # The first that is in the way is told.
+    (replace(HELD, status=NumberStatus.PENDING, allow_inbound=False, target=None), Cause.NUMBER_PENDING, 480),
+    (replace(HELD, allow_inbound=False, target=None), Cause.INBOUND_OFF, 403),
+    (replace(HELD, target=replace(WEBHOOK, status=EndpointStatus.INACTIVE)), Cause.ENDPOINT_INACTIVE, 480),
+]
+
+
+@pytest.mark.parametrize(("found", "cause", "code"), INBOUND)
+def test_a_call_to_a_number_is_rejected(found: Any, cause: Cause, code: int) -> None:
+    assert decide_inbound(found, suspended_routes=False) == Reject(cause)
+    assert cause.sip_code == code
+
+
+def test_a_call_to_a_number_is_routed() -> None:
+    assert decide_inbound(HELD, suspended_routes=False) == Route(AGENT.url, HELD, "ep_1")
+    silent = replace(HELD, allow_outbound=False)
+    assert decide_inbound(silent, suspended_routes=False) == Route(AGENT.url, silent, "ep_1")
+
+
+def test_a_suspended_number_takes_calls_where_that_is_set() -> None:
+    suspended = replace(HELD, status=NumberStatus.SUSPENDED)
+    assert decide_inbound(suspended, suspended_routes=True) == Route(AGENT.url, suspended, "ep_1")
+    assert decide_inbound(replace(suspended, allow_inbound=False), suspended_routes=True) == Reject(Cause.INBOUND_OFF)
+    for status in (NumberStatus.PENDING, NumberStatus.PORTING, NumberStatus.RELEASED):
+        assert isinstance(decide_inbound(replace(HELD, status=status), suspended_routes=True), Reject)
+
+
+@pytest.mark.parametrize(
+    ("url", "uri"),
+    [
+        ("sip:reception@sip.example.com", "sip:reception@sip.example.com"),
+        ("sip:sip.rtc.elevenlabs.io:5060;transport=tcp", f"sip:{LONDON}@sip.rtc.elevenlabs.io:5060;transport=tcp"),
+        ("sips:sip.example.com", f"sips:{LONDON}@sip.example.com"),
+        ("sip:[2001:db8::1]:5080", f"sip:{LONDON}@[2001:db8::1]:5080"),
+    ],
+)
+def test_an_address_without_a_user_gets_the_number(url: str, uri: str) -> None:
+    assert addressed(url, LONDON) == uri
+    assert sip_uri_fault(uri) is None
+
+
+@pytest.mark.parametrize("suspended_routes", [True, False])
+@pytest.mark.parametrize("found", [HELD, *(found for found, *_ in INBOUND if isinstance(found, Holding))])
+def test_the_steps_tell_what_is_decided(found: Holding, *, suspended_routes: bool) -> None:
+    steps = list(steps_of(found, suspended_routes=suspended_routes))
+    decided = decide_inbound(found, suspended_routes=suspended_routes)
+    assert [step.name for step in steps] == [
+        *("status", "permission", "endpoint", "endpoint_status", "endpoint_type")[: len(steps)]
+    ]
+    assert [step.cause for step in steps[:-1]] == [None] * (len(steps) - 1)
+    assert steps[-1].cause == (decided.cause if isinstance(decided, Reject) else None)
+    assert all(step.found[0].isupper() for step in steps)
+
+
+# ── From a number ────────────────────────────────────────────────────────────────────────────────────────────────
+
+ACME, OF_NUMBER = Account("org_1", None), Account("org_1", NumberStatus.ACTIVE)
+FOREIGN = replace(HELD, organization_id="org_2")
+
+OUTBOUND: list[tuple[Account | None, str | None, Holding | None, str | None, Cause, int]] = [
+    (None, LONDON, HELD, WASHINGTON, Cause.ACCOUNT_UNKNOWN, 403),
+    (Account("org_1", NumberStatus.SUSPENDED), LONDON, HELD, WASHINGTON, Cause.ACCOUNT_INACTIVE, 403),
+    (Account("org_1", NumberStatus.PENDING), LONDON, HELD, WASHINGTON, Cause.ACCOUNT_INACTIVE, 403),
+    (ACME, None, None, WASHINGTON, Cause.CALLER_UNREADABLE, 403),
+    (ACME, LONDON, None, WASHINGTON, Cause.CALLER_NOT_YOURS, 403),
+    (ACME, LONDON, FOREIGN, WASHINGTON, Cause.CALLER_NOT_YOURS, 403),
+    (OF_NUMBER, LONDON, FOREIGN, WASHINGTON, Cause.CALLER_NOT_YOURS, 403),
+    # Nothing of another's number is told.
+    (ACME, LONDON, replace(FOREIGN, status=NumberStatus.SUSPENDED), WASHINGTON, Cause.CALLER_NOT_YOURS, 403),
+    (ACME, LONDON, replace(FOREIGN, allow_outbound=False), None, Cause.CALLER_NOT_YOURS, 403),
+    (ACME, LONDON, replace(HELD, status=NumberStatus.SUSPENDED), WASHINGTON, Cause.CALLER_SUSPENDED, 403),
+    (ACME, LONDON, replace(HELD, status=NumberStatus.PENDING), WASHINGTON, Cause.CALLER_PENDING, 403),
+    (ACME, LONDON, replace(HELD, status=NumberStatus.PORTING), WASHINGTON, Cause.CALLER_PORTING, 403),
+    (ACME, LONDON, replace(HELD, status=NumberStatus.RELEASED), WASHINGTON, Cause.CALLER_NOT_YOURS, 403),
+    (ACME, LONDON, replace(HELD, allow_outbound=False), WASHINGTON, Cause.OUTBOUND_OFF, 403),
+    (ACME, LONDON, HELD, None, Cause.DESTINATION_UNREADABLE, 484),
+]
+
+
+@pytest.mark.parametrize(("account", "caller", "found", "to", "cause", "code"), OUTBOUND)
+def test_a_call_from_a_number_is_rejected(
+    account: Account | None, caller: str | None, found: Holding | None, to: str | None, cause: Cause, code: int
+) -> None:
+    assert decide_outbound(account, caller, found, to) == Reject(cause)
+    assert cause.sip_code == code
+
+
+@pytest.mark.parametrize("account", [ACME, OF_NUMBER])
+def test_a_call_from_a_number_is_allowed(account: Account) -> None:
+    without_endpoint = replace(HELD, allow_inbound=False, target=None)
+    assert decide_outbound(account, LONDON, without_endpoint, WASHINGTON) == Allow(WASHINGTON, without_endpoint)
+
+
+# ── The catalogue ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_cause_is_brought_about_and_told() -> None:
+    tested = {cause for _, cause, _ in INBOUND} | {each[4] for each in OUTBOUND}
+    assert set(Cause) - tested == {Cause.NUMBER_UNREADABLE}
+    for cause in Cause:
+        assert 400 <= cause.sip_code < 600
+        assert cause.rfc.startswith("RFC 3261 21.")
+        assert cause.sentence.isascii()
+        assert cause.sentence.endswith(".")
+    assert len({cause.sentence for cause in Cause}) == len(Cause)
