@@ -73,6 +73,9 @@ class Settings:
         "How many days a released number waits before it is for sale again, 0 to 3650, as `7,NG=30,NG/mobile=45`: for"
         " all, for a country, for a country's type. None: at once.",
     )
+    suspended_inbound: str = _setting(
+        "reject", "What becomes of calls to a suspended number: reject, or route. Calls from it are always rejected."
+    )
     log_level: str = _setting("info", "What is logged: debug, info, warning or error.")
 
 
@@ -136,6 +139,7 @@ def _check(settings: Settings) -> None:
         "aging_days",
         "like `7,NG=30,NG/mobile=45`, each place once, in days up to 3650",
     )
+    need(settings.suspended_inbound in {"reject", "route"}, "suspended_inbound", "reject or route")
     need(settings.idempotency_hours >= 24, "idempotency_hours", "at least 24")
     currency = settings.currency
     need(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from typeid import TypeID
 
@@ -32,6 +34,14 @@ def read_unix_seconds() -> float:
 def new_id(prefix: str) -> str:
     """A TypeID: the prefix and a UUIDv7, so that later ids sort later."""
     return str(TypeID(prefix=prefix))
+
+
+def id_of(prefix: str, *what: str) -> str:
+    """The one TypeID of what these texts name, whoever asks for it and however often: a UUIDv8 of their hash."""
+    digest = bytearray(hashlib.sha256("\0".join(what).encode()).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80  # RFC 9562 5.8, which the standard library has from Python 3.14 on
+    digest[8] = digest[8] & 0x3F | 0x80
+    return str(TypeID.from_uuid(UUID(bytes=bytes(digest)), prefix))  # type: ignore[arg-type]
 
 
 def new_secret_letters() -> str:

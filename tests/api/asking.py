@@ -10,6 +10,7 @@ READS = [
     ("GET", "/v1/phone-numbers/pn_none", "numbers:read"),
     ("GET", "/v1/phone-numbers/pn_none/history", "numbers:read"),
     ("GET", "/v1/holds", "numbers:read"),
+    ("POST", "/v1/phone-numbers/pn_none/test-route", "numbers:read"),
     ("GET", "/v1/endpoints", "endpoints:read"),
     ("GET", "/v1/endpoints/ep_none", "endpoints:read"),
     ("GET", "/v1/credits", "billing:read"),
@@ -28,6 +29,10 @@ WRITES = [
     ("PATCH", "/v1/endpoints/ep_none", "endpoints:write"),
     ("DELETE", "/v1/endpoints/ep_none", "endpoints:write"),
     ("POST", "/v1/kyc", "kyc:write"),
+]
+OF_OPERATORS = [
+    ("POST", "/v1/routing/inbound", "routing:read"),
+    ("POST", "/v1/routing/outbound", "routing:read"),
 ]
 AGENT = {"name": "Reception", "type": "agent", "url": "sip:reception@sip.example.com"}
 WEBHOOK = {"name": "Own logic", "type": "webhook", "url": "https://example.com/calls"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.api.asking import READS, WRITES, faults, refused
+from tests.api.asking import OF_OPERATORS, READS, WRITES, faults, refused
 from tests.cast import READ_ONLY, World
 from tests.conftest import started
 
@@ -15,6 +15,7 @@ from nambari.operations import keys
 from nambari.settings import Settings
 
 ASKED = [*READS, *WRITES]
+ANY = [*ASKED, *OF_OPERATORS]
 
 
 async def test_both_headers_carry_the_key(world: World) -> None:
@@ -46,7 +47,7 @@ async def test_without_a_good_key_there_is_nothing(world: World) -> None:
         {"x-api-key": "\xff"},
         {"Authorization": "Bearer " + "x" * 5000},
     ]
-    for method, path, _ in ASKED:
+    for method, path, _ in ANY:
         for headers, code in [(each, "MISSING_API_KEY") for each in missing] + [
             (each, "INVALID_API_KEY") for each in wrong
         ]:
@@ -56,7 +57,7 @@ async def test_without_a_good_key_there_is_nothing(world: World) -> None:
             assert answer.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize(("method", "path", "scope"), ASKED)
+@pytest.mark.parametrize(("method", "path", "scope"), ANY)
 async def test_each_operation_needs_its_scope(world: World, method: str, path: str, scope: str) -> None:
     others = [each.value for each in ORGANIZATION_SCOPES if each.value != scope]
     alice = await world.person(scopes=others)
@@ -81,6 +82,18 @@ async def test_an_operators_key_serves_no_organization(world: World) -> None:
     for method, path, scope in ASKED:
         answer = await world.client(secret).request(method, path)
         assert refused(answer, 403, "INSUFFICIENT_SCOPE") == {"required": scope}
+
+
+async def test_no_organizations_key_asks_for_routes(world: World) -> None:
+    """Not even one that was given the scope in the database."""
+    alice = await world.person()
+    async with world.services.database.writing() as connection:
+        await connection.execute("UPDATE api_keys SET scopes = scopes || '{routing:read}'")
+    for method, path, scope in OF_OPERATORS:
+        answer = await alice.client.request(method, path, content=b"not even JSON")
+        assert refused(answer, 403, "INSUFFICIENT_SCOPE") == {"required": scope}
+        assert "operator's key" in answer.json()["error"]
+    assert (await alice.client.get("/v1/kyc")).status_code == 200
 
 
 async def test_refusals_come_in_their_order(world: World) -> None:

@@ -23,6 +23,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "idempotency_hours": ("48", 48),
     "grace_days": ("14", 14),
     "aging_days": ("7, NG=30,NG/mobile=3650", ("7", "NG=30", "NG/mobile=3650")),
+    "suspended_inbound": ("route", "route"),
     "log_level": ("debug", "debug"),
 }
 
@@ -117,6 +118,7 @@ def test_what_is_not_ours_is_left_alone() -> None:
         ("aging_days", "=30"),
         ("aging_days", "7,7"),
         ("aging_days", "NG=1,NG=2"),
+        ("suspended_inbound", "drop"),
         ("log_level", "loud"),
         ("log_level", "INFO"),
     ],

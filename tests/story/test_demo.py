@@ -90,13 +90,20 @@ def paste(lines: list[str]) -> list[tuple[str, dict[str, object]]]:
 
 def test_the_printed_lines_buy_configure_and_release_a_number(tmp_path: Path) -> None:
     with demo(tmp_path / "home") as started:
-        search, buy, list_, get, configure, release = started.lines
+        search, buy, list_, get, configure, route, release = started.lines
         answers = {"search": paste([search])[0]}
-        shown = paste([buy, list_, get, configure, release])
-        names = ("list", "get", "configure", "release", "buy")  # what is bought is shown on standard error, and so last
+        shown = paste([buy, list_, get, configure, route, release])
+        names = (
+            "list",
+            "get",
+            "configure",
+            "route",
+            "release",
+            "buy",
+        )  # what is bought is shown on standard error, and so last
         answers |= dict(zip(names, shown, strict=True))
         assert {name: status for name, (status, _) in answers.items()} == {
-            **dict.fromkeys(("search", "list", "get", "configure", "release"), "200"),
+            **dict.fromkeys(("search", "list", "get", "configure", "route", "release"), "200"),
             "buy": "201",
         }
         bought = answers["buy"][1]
@@ -105,6 +112,9 @@ def test_the_printed_lines_buy_configure_and_release_a_number(tmp_path: Path) ->
         assert answers["get"][1]["number"] == bought["number"]
         assert answers["configure"][1]["allow_outbound"] is False
         assert answers["configure"][1]["endpoint_id"]
+        assert answers["route"][1]["action"] == "route"
+        assert answers["route"][1]["phone_number_id"] == bought["id"]
+        assert answers["route"][1]["sip_uri"] == "sip:front-desk@agent.example.com"
         assert answers["release"][1]["status"] == "released"
         assert started.interrupt() == 0
         until(lambda: not processes_of(tmp_path / "home"), 30, "the end of every process")

@@ -11,7 +11,7 @@ from litestar.enums import ScopeType
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from nambari.api import audit, credits, docs, endpoints, holds, kyc, phone_numbers, root, testing
+from nambari.api import audit, credits, docs, endpoints, holds, kyc, phone_numbers, root, routing, testing
 from nambari.api.answers import Answer
 from nambari.api.auth import KeyCache, authorize
 from nambari.api.errors import HANDLERS
@@ -53,8 +53,8 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None) -> L
             Router(
                 "/v1",
                 route_handlers=[
-                    *(phone_numbers.ROUTER, audit.HISTORY, holds.ROUTER, endpoints.ROUTER, credits.ROUTER, kyc.ROUTER),
-                    *(audit.ROUTER, testing.ROUTER),
+                    *(phone_numbers.ROUTER, audit.HISTORY, routing.TEST, holds.ROUTER, endpoints.ROUTER),
+                    *(credits.ROUTER, kyc.ROUTER, audit.ROUTER, testing.ROUTER, routing.ROUTER),
                 ],
                 before_request=authorize,
             ),

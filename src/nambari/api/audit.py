@@ -13,7 +13,7 @@ from nambari.db.events import Filter
 from nambari.db.paging import UnknownCursor
 from nambari.domain import refusals
 from nambari.domain.access import Scope
-from nambari.domain.events import MEANT
+from nambari.domain.events import MEANT, OF_CHANGES
 from nambari.operations.configure import number_not_found
 
 
@@ -69,11 +69,13 @@ async def get_history(request: StrictRequest, number_id: FromPath[str]) -> Histo
 async def list_audit(request: StrictRequest) -> AuditPage:
     """All that happened to numbers, endpoints, keys, KYC and credits, newest first. What was refused is not in it.
 
+    Calls are in it only where `event` or `subject_id` asks for them: `event=call.rejected` tells the cause of each.
     It is for those who administer the organization: hence the scope, which they need for its keys too.
     """
     asked = read_query(request.scope["query_string"], AuditListing)
     who = caller(request)
-    wanted = Filter(subject_id=asked.subject_id, names=MEANT[asked.event.value] if asked.event else None)
+    names = MEANT[asked.event.value] if asked.event else None if asked.subject_id else OF_CHANGES
+    wanted = Filter(subject_id=asked.subject_id, names=names)
     try:
         async with services(request).database.reading() as connection:
             page = await events.page(

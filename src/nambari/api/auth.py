@@ -14,13 +14,14 @@ from nambari.api.reading import refuse_query
 from nambari.domain.access import (
     Caller,
     Key,
+    Operator,
     address_allowed,
     check_key,
     check_scope,
     has_key_form,
     hash_secret,
 )
-from nambari.domain.refusals import InvalidApiKey, MissingApiKey
+from nambari.domain.refusals import InsufficientScope, InvalidApiKey, MissingApiKey
 from nambari.operations import keys
 from nambari.wiring import Services
 
@@ -51,7 +52,9 @@ class KeyCache:
 
 
 async def authorize(request: Request[Any, Any, Any]) -> None:
-    """Sets `scope["auth"]` to the Caller. Raises the refusals of authentication, scope, rate and query, in this order.
+    """Sets `scope["auth"]` to the Caller, or to the Operator where the operation serves operators.
+
+    Raises the refusals of authentication, scope, rate and query, in this order.
 
     A request with a good key is counted, whatever becomes of it: its answer tells how the limits stand.
     Called before the request is, and not as a guard: for each of those the framework copies the handler, 17 µs.
@@ -70,11 +73,25 @@ async def authorize(request: Request[Any, Any, Any]) -> None:
         refusal = check_scope(key, wanted["scope"]) or exceeded
     if refusal is not None:
         raise refusal
-    if key is None or key.organization_id is None:
-        raise InvalidApiKey("This is an operator's key: it belongs to no organization, and serves SIP proxies only.")
-    connection["auth"] = Caller(key.id, key.organization_id, key.environment)
+    assert key is not None  # noqa: S101 - no key is a refusal
+    connection["auth"] = _as_operator(key, wanted) if wanted.get("serves_operators", False) else _as_caller(key)
     if connection["query_string"] and wanted["query"] is None:
         refuse_query(connection["query_string"])
+
+
+def _as_caller(key: Key) -> Caller:
+    if key.organization_id is None:
+        raise InvalidApiKey("This is an operator's key: it belongs to no organization, and serves SIP proxies only.")
+    return Caller(key.id, key.organization_id, key.environment)
+
+
+def _as_operator(key: Key, wanted: dict[str, Any]) -> Operator:
+    """No organization's key is given the scope; should one have it, it asks across none all the same."""
+    if key.organization_id is not None:
+        raise InsufficientScope(
+            "This is an organization's key: only an operator's key asks for routes.", required=wanted["scope"]
+        )
+    return Operator(key.id, key.environment)
 
 
 def _secret(connection: HTTPScope) -> str:

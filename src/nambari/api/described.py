@@ -19,7 +19,9 @@ FIELDS: dict[str, str] = {
     "balance_after_cents": "The free credits after this line.",
     "balance_cents": "The credits that are free to spend.",
     "before": "What it was.",
+    "caller_id": "The number that the call is made from, E.164.",
     "capabilities": "What the number can do.",
+    "cause": "Why the call is rejected.",
     "changes": "What changed.",
     "code": "The reason, for programs.",
     "country": "ISO 3166-1 alpha-2.",
@@ -43,6 +45,7 @@ FIELDS: dict[str, str] = {
     "field": "The name of the field, parameter or header; `body` for the whole.",
     "fields": "With `VALIDATION_ERROR`: every field that is at fault.",
     "for_sale_at": "When others could buy it.",
+    "found": "What was found, for a person.",
     "has_more": "Whether more follow this page.",
     "held_cents": "The credits that are set aside for open orders.",
     "history": "This page of it, newest first.",
@@ -68,6 +71,9 @@ FIELDS: dict[str, str] = {
     "now": "The time it is in your test environment.",
     "number": "E.164.",
     "offset": "How many were passed over.",
+    "ok": "Whether the call goes on from here.",
+    "organization_id": "The organization that has the number.",
+    "outcome": "What would become of the call.",
     "paid_until": "The end of the month that is paid: what is left of it is lost.",
     "phone_number_id": "The phone number that it was for, if any.",
     "phone_numbers": "This page of the list.",
@@ -90,8 +96,11 @@ FIELDS: dict[str, str] = {
     "setup_cost_cents": "What the set-up costs, once.",
     "shortfall_cents": "With `INSUFFICIENT_BALANCE`: what is missing.",
     "sip": "Where the number is reached by SIP.",
+    "sip_code": "The final SIP response to give.",
+    "sip_uri": "Where to send the call.",
     "status": "See the values.",
     "status_reason": "Why the status is what it is, where there is a reason to tell.",
+    "steps": "Each step of the call, in order.",
     "subject_id": "What it happened to: a number, an endpoint, a key, a transaction, the organization.",
     "submitted_at": "When it was submitted.",
     "suspended": "How many numbers were suspended.",
@@ -198,6 +207,15 @@ _AUDIT = {
     "created_at": "2026-09-24T11:05:00Z",
 }
 
+_ROUTED = {
+    "action": "route",
+    "sip_uri": "sip:reception@sip.example.com",
+    "number": "+442079460123",
+    "phone_number_id": "pn_01k5v0q6f8e2rbqhx3m8z4t9ya",
+    "organization_id": "org_01k5tzx8b2e6vq1m4r7w9y3k5n",
+    "endpoint_id": "ep_01k5v0m2c9f7jvd4nq6w8s1x3b",
+}
+
 EXAMPLES: dict[str, Any] = {
     "PhoneNumber": _NUMBER,
     "PhoneNumberDetail": {
@@ -285,6 +303,37 @@ EXAMPLES: dict[str, Any] = {
     "KycSubmission": {"legal_name": "Example Limited", "country": "GB", "kind": "business"},
     "HistoryPage": {"history": [_HISTORY], "total": 1, "limit": 50, "offset": 0, "has_more": False},
     "AuditPage": {"records": [_AUDIT], "total": 1, "limit": 50, "offset": 0, "has_more": False},
+    "InboundCall": {
+        "to": "sip:+442079460123@sip.example.com;user=phone",
+        "from": "+442079460999",
+        "call_id": "a84b4c76e66710@trunk.example.com",
+    },
+    "OutboundCall": {
+        "from": "+442079460123",
+        "to": "+442079460999",
+        "call_id": "3848276298220188511@agent.example.com",
+        "username": "pn_01k5v0q6f8e2rbqhx3m8z4t9ya",
+    },
+    "RoutedCall": _ROUTED,
+    "AllowedCall": {
+        "action": "allow",
+        "caller_id": "+442079460123",
+        "to": "+442079460999",
+        "phone_number_id": "pn_01k5v0q6f8e2rbqhx3m8z4t9ya",
+        "organization_id": "org_01k5tzx8b2e6vq1m4r7w9y3k5n",
+    },
+    "RejectedCall": {
+        "action": "reject",
+        "sip_code": 480,
+        "cause": "endpoint_inactive",
+        "reason": "The endpoint of the number that was called is inactive.",
+    },
+    "TestCall": {"from": "+442079460999"},
+    "TestedRoute": {
+        "number": "+442079460123",
+        "steps": [{"step": "status", "found": "The number is active.", "ok": True}],
+        "outcome": _ROUTED,
+    },
     "Health": {"status": "ok"},
 }
 

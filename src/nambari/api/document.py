@@ -42,6 +42,7 @@ _TAGS = {
     "Credits": "Prepaid: the balance and its statement.",
     "KYC": "Who you are: numbers are sold to verified organizations.",
     "Audit": "What happened, and who did it.",
+    "Routing": "For SIP proxies, with an operator's key: where calls go.",
     "Test environment": "For test keys: credits that come and go, and a clock to move.",
     "Service": "Without a key: is the service alive, and ready?",
 }
@@ -68,6 +69,7 @@ _LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
         ("update", "updatePhoneNumber", "number_id", "/id"),
         ("release", "releasePhoneNumber", "number_id", "/id"),
         ("history", "getPhoneNumberHistory", "number_id", "/id"),
+        ("testRoute", "testRoute", "number_id", "/id"),
     ],
     ("releasePhoneNumber", 200): [("restore", "restorePhoneNumber", "number_id", "/id")],
     ("createHold", 201): [("delete", "deleteHold", "hold_id", "/id")],
@@ -178,7 +180,8 @@ def _operation(path: str, handler: HTTPRouteHandler, responses: Schema) -> Schem
             content["examples"] = {name: {"value": value} for name, value in NEW_ENDPOINTS.items()}
         else:
             content["examples"] = {"typical": {"value": EXAMPLES[shape.__name__]}}
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        required = "optional_body" not in handler.opt
+        operation["requestBody"] = {"required": required, "content": {"application/json": content}}
     return operation
 
 
@@ -230,12 +233,13 @@ def _query(shape: type[Struct]) -> list[Schema]:
 
 
 def _is_write(handler: HTTPRouteHandler) -> bool:
-    return _method(handler) != "get"
+    """Of those that keep their answer under an Idempotency-Key."""
+    return _method(handler) != "get" and not handler.opt.get("keeps_no_answer", False)
 
 
 def _body_shape(handler: HTTPRouteHandler) -> type[Struct] | None:
     field = handler.parsed_data_field
-    return field.annotation if field is not None else None
+    return field.annotation if field is not None else handler.opt.get("optional_body")
 
 
 def _answer_shapes(handler: HTTPRouteHandler) -> list[type[Struct]]:

@@ -48,26 +48,36 @@ class StrictRequest(Request[Any, Any, Any]):
     """A request whose JSON is read by the shape that its handler asks for."""
 
     async def json(self) -> Any:
-        media_type = self.content_type[0]
-        if media_type not in {"", "application/json"}:
-            raise UnsupportedMediaType("Send the body as JSON, with the header Content-Type: application/json.")
+        self._require_json()
         field = self.route_handler.parsed_data_field
         if field is None:
             return None
         return read_body(await self.body(), field.annotation)
+
+    async def optional_body(self, shape: type[Shape]) -> Shape:
+        """For an operation that names the shape as its `optional_body`: what stands in none is the shape's defaults."""
+        raw = await self.body()
+        if not raw:
+            return shape()
+        self._require_json()
+        return read_body(raw, shape)
+
+    def _require_json(self) -> None:
+        if self.content_type[0] not in {"", "application/json"}:
+            raise UnsupportedMediaType("Send the body as JSON, with the header Content-Type: application/json.")
 
 
 def missing_body() -> ValidationError:
     return invalid("body", "is required: send a JSON object")
 
 
-def read_body(raw: bytes, shape: type[Struct]) -> Struct:
+def read_body(raw: bytes, shape: type[Shape]) -> Shape:
     """Raises InvalidJson, or ValidationError with every field that is at fault."""
     given = _json_object(raw)
     faults: list[Fault] = []
     values = _right_spellings(given, shape, faults)
     if b"\\u0000" in raw:
-        faults += [(name, _NO_NUL) for name in shape.__struct_fields__ if _has_nul(values.get(name))]
+        faults += [(name, _NO_NUL) for name in shape.__struct_encode_fields__ if _has_nul(values.get(name))]
     return _read_fields(values, shape, faults, "field of this request")
 
 
@@ -162,13 +172,14 @@ def _read_fields(values: dict[str, Any], shape: type[Shape], faults: list[Fault]
     known_wrong = {name for name, _ in faults}
     fields: dict[str, Any] = {}
     for field in _fields(shape):
-        if field.name in values:
-            value = values.pop(field.name)
-            if field.name not in known_wrong:
-                _convert(field.name, value, field.type, fields, faults)
+        told = field.encode_name  # another than the name where that is a word of Python, as `from`
+        if told in values:
+            value = values.pop(told)
+            if told not in known_wrong:
+                _convert(field, value, fields, faults)
         elif field.default is NODEFAULT and field.default_factory is NODEFAULT:
-            faults.append((field.name, "is required"))
-    known = ", ".join(shape.__struct_fields__)
+            faults.append((told, "is required"))
+    known = ", ".join(shape.__struct_encode_fields__)
     faults += [(_told(name), f"is not a {what}, which takes {known}") for name in values]
     if faults:
         raise invalid_fields(faults)
@@ -190,11 +201,11 @@ def _right_spellings(given: dict[str, Any], shape: type[Struct], faults: list[Fa
     return values
 
 
-def _convert(name: str, value: Any, wanted: Any, fields: dict[str, Any], faults: list[Fault]) -> None:
+def _convert(field: FieldInfo, value: Any, fields: dict[str, Any], faults: list[Fault]) -> None:
     try:
-        fields[name] = msgspec.convert(value, wanted)
+        fields[field.name] = msgspec.convert(value, field.type)
     except msgspec.ValidationError as error:
-        faults.append((name, sentence(str(error), wanted)))
+        faults.append((field.encode_name, sentence(str(error), field.type)))
 
 
 def _parts(value: Any) -> list[Any]:

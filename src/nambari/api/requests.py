@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from nambari.api.reading import StrictRequest
-from nambari.domain.access import Caller
+from nambari.domain.access import Caller, Operator
 from nambari.domain.refusals import invalid
 from nambari.operations import clock
 from nambari.operations.idempotency import Attempt, Done
@@ -36,6 +36,12 @@ def services(request: StrictRequest) -> Services:
 
 def caller(request: StrictRequest) -> Caller:
     found: Caller = request.scope["auth"]
+    return found
+
+
+def operator(request: StrictRequest) -> Operator:
+    """Of an operation that says `serves_operators`."""
+    found: Operator = request.scope["auth"]
     return found
 
 

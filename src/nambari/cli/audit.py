@@ -36,7 +36,9 @@ def audit(
     event: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Only this event, or those of a group, such as api_key.*; docs/events.md lists them."
+            metavar="NAME",
+            help="Only this event, or those of a group, such as api_key.*; docs/events.md lists them."
+            " Without it, all but calls.",
         ),
     ] = None,
     as_json: Json = False,

@@ -89,13 +89,15 @@ def show(world: World, port: int, folder: Path, seconds: float) -> None:
 
 
 def curl_lines(world: World, base: str) -> list[tuple[str, str]]:
-    """The six operations, in an order in which each works."""
+    """The six operations, and what a SIP proxy asks, in an order in which each works."""
     key = f'-H "x-api-key: {world.live_key}"'
     json = '-H "content-type: application/json"'
     numbers = f"{base}/phone-numbers"
     one = f'"{numbers}/$NUMBER"'
     order = f'{{"inventory_id": "{world.inventory_id or "…, one that the search shows"}"}}'
     change = f'{{"endpoint_id": "{world.endpoint_id}", "allow_outbound": false}}'
+    call = f'{{"to": "{world.number or "…, the number"}", "from": "+442079460000", "call_id": "demo"}}'
+    proxy = f'-H "x-api-key: {world.proxy_key}"'
     buy = f"curl -sS -X POST \"{numbers}\" {key} {json} -d '{order}'"
     keep_id = "tee /dev/stderr | grep -o 'pn_[0-9a-z]*' | head -n 1"
     return [
@@ -104,5 +106,9 @@ def curl_lines(world: World, base: str) -> list[tuple[str, str]]:
         ("List what you own", f'curl -sS "{numbers}?country=NG&limit=10" {key}; echo'),
         ("Look at it", f"curl -sS {one} {key}; echo"),
         ("Point it at an agent", f"curl -sS -X PATCH {one} {key} {json} -d '{change}'; echo"),
+        (
+            "Ask where a call to it goes, as a SIP proxy does",
+            f"curl -sS -X POST \"{base}/routing/inbound\" {proxy} {json} -d '{call}'; echo",
+        ),
         ("Release it", f"curl -sS -X DELETE {one} {key}; echo"),
     ]

@@ -13,6 +13,7 @@ from nambari.db.inventory import Search
 from nambari.domain.access import Environment, hash_secret
 from nambari.domain.endpoint import Endpoint, EndpointStatus, Target, check_target
 from nambari.domain.kyc import Applicant, ApplicantKind
+from nambari.domain.purchase import StockItem
 from nambari.operations import credit, endpoints, keys, kyc, organizations, stock
 from nambari.operations.keys import NewKey
 from nambari.wiring import Services
@@ -39,9 +40,10 @@ class Customer(msgspec.Struct):
 
 
 class World(Customer):
-    """`inventory_id` is of a number that nobody has bought yet; None where all are sold."""
+    """`inventory_id` and `number` are of one that nobody has bought yet; None where all are sold."""
 
     inventory_id: str | None
+    number: str | None
 
 
 async def make(services: Services, tell: Tell) -> World:
@@ -52,7 +54,12 @@ async def make(services: Services, tell: Tell) -> World:
     if customer is None or not await _known(services, customer):
         customer = await _enrol(services)
         _write(path, customer)
-    return World(**msgspec.structs.asdict(customer), inventory_id=await _for_sale(services, *SHOWN))
+    item = await _for_sale(services, *SHOWN)
+    return World(
+        **msgspec.structs.asdict(customer),
+        inventory_id=item.id if item else None,
+        number=item.number if item else None,
+    )
 
 
 def forget(data_dir: Path) -> None:
@@ -74,12 +81,12 @@ async def _stock(services: Services, tell: Tell) -> None:
             tell(f"Stocking the {environment} inventory … {imported.added:,} numbers")
 
 
-async def _for_sale(services: Services, environment: Environment, country: str) -> str | None:
-    """The inventory id of a local number that can be bought."""
+async def _for_sale(services: Services, environment: Environment, country: str) -> StockItem | None:
+    """A local number that can be bought."""
     wanted = Search(country=country, type="local")
     async with services.database.reading() as connection:
         page = await inventory.search(connection, ANYBODY, environment, wanted, services.clock(), limit=1, offset=0)
-    return page.items[0].id if page.items else None
+    return page.items[0] if page.items else None
 
 
 def _quiet(doing: str, part: float) -> None:

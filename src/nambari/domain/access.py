@@ -80,6 +80,14 @@ class Caller:
     environment: Environment
 
 
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Whose request this is, if the key is of no organization: it asks across all of them, in its environment."""
+
+    key_id: str
+    environment: Environment
+
+
 def key_facts(key: Key) -> dict[str, object]:
     """What an event says of a key; of its secret no more than what every list shows."""
     return {

@@ -66,6 +66,16 @@ class Event(StrEnum):
         "An endpoint was deleted; each of its numbers was detached, with an event of its own.",
         "the endpoint as it was",
     )
+    CALL_ROUTED = (
+        "call.routed",
+        "A call to a number was sent to its agent, or one from it was let through.",
+        "`call_id`, `direction`, `from`, `to`, `phone_number_id`; `endpoint_id` and `sip_uri`, or `caller_id`",
+    )
+    CALL_REJECTED = (
+        "call.rejected",
+        "A call to a number, or from one, was rejected.",
+        "`call_id`, `direction`, `from`, `to`, `phone_number_id`; `cause`, `sip_code`, `reason`",
+    )
     KYC_SUBMITTED = ("kyc.submitted", "KYC was submitted, and is to be decided.", "`kyc_status`", False)
     KYC_VERIFIED = ("kyc.verified", "An operator approved the KYC case: numbers can be bought.", "`kyc_status`")
     KYC_DECLINED = ("kyc.declined", "An operator declined the KYC case; it may be submitted again.", "`kyc_status`")
@@ -98,6 +108,11 @@ class Event(StrEnum):
         False,
     )
 
+
+OF_CALLS = (Event.CALL_ROUTED, Event.CALL_REJECTED)
+"""What comes with every call, and changes nothing: a trail of all else leaves it out."""
+
+OF_CHANGES = tuple(event for event in Event if event not in OF_CALLS)
 
 MEANT: dict[str, tuple[Event, ...]] = {event.value: (event,) for event in Event}
 """What a list of events can be asked for, and which those are: one by its name, or a group, such as `api_key.*`."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from nambari.db import events, organizations
 from nambari.domain.access import Environment
-from nambari.domain.events import MEANT
+from nambari.domain.events import MEANT, OF_CHANGES
 from nambari.domain.refusals import invalid
 from nambari.operations.credit import no_such_organization
 from nambari.wiring import Services
@@ -13,7 +13,7 @@ from nambari.wiring import Services
 async def trail(
     services: Services, organization_id: str | None, environment: Environment, event: str | None
 ) -> AsyncIterator[dict[str, object]]:
-    """Every event, or those of a name or group, newest first, as of one moment and however many there are.
+    """Every event but calls, or those of a name or group, newest first, as of one moment and however many there are.
 
     Without an organization: what was done to the keys of operators. Raises NotFound, ValidationError.
     """
@@ -21,7 +21,7 @@ async def trail(
         raise invalid(
             "event", "must be the name of an event, such as api_key.revoked, or of a group, such as api_key.*"
         )
-    names = None if event is None else MEANT[event]
+    names = OF_CHANGES if event is None else MEANT[event]
     async with services.database.bulk() as connection, connection.transaction():
         if organization_id is not None:
             known = await organizations.summary(connection, organization_id, environment)
