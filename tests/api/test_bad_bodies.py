@@ -134,6 +134,23 @@ def config(field: str) -> list[Row]:
     ]
 
 
+def written(field: str) -> list[Row]:
+    """A number as a carrier writes it: nearly anything, to be rejected as a call and not as a body."""
+    return [
+        *other_kinds(field, "a string"),
+        (field, "x" * 1001, "must be at most 1000 characters long"),
+        (field, NUL, NO_NUL),
+    ]
+
+
+CALL_ID = "must be 1 to 500 characters, none of them a control character"
+CALL_ROWS: list[Row] = [
+    *written("to"),
+    *written("from"),
+    *other_kinds("call_id", "a string"),
+    *[("call_id", value, CALL_ID) for value in ("", "x" * 501, "a\nb", "ends\n")],
+    ("call_id", NUL, NO_NUL),
+]
 ENDPOINT_ROWS = [*words("name", 100), *choices("type", TYPE), *config("provider_config")]
 ROWS: dict[str, list[Row]] = {
     "POST /v1/phone-numbers": [
@@ -178,7 +195,10 @@ ROWS: dict[str, list[Row]] = {
     "POST /v1/holds": [*ids("inventory_id"), *whole("minutes", 1, 60)],
     "POST /v1/test/credits": whole("amount_cents", -(10**12), 10**12),
     "POST /v1/test/clock": whole("advance_days", 1, 400),
+    "POST /v1/routing/inbound": [*CALL_ROWS, *choices("country", COUNTRY, null=True), ("country", "gb", COUNTRY)],
+    "POST /v1/routing/outbound": [*CALL_ROWS, *ids("organization_id"), *ids("username")],
 }
+CALL = {"to": "+442079460999", "from": "+442079460998", "call_id": "1"}
 NEEDED = {
     "POST /v1/phone-numbers": {"inventory_id": "inv_none"},
     "PATCH /v1/phone-numbers/{number}": {},
@@ -188,13 +208,25 @@ NEEDED = {
     "POST /v1/holds": {"inventory_id": "inv_none"},
     "POST /v1/test/credits": {"amount_cents": 5},
     "POST /v1/test/clock": {"advance_days": 1},
+    "POST /v1/routing/inbound": CALL,
+    "POST /v1/routing/outbound": CALL,
 }
 SPELT = {"endpointId": "endpoint_id", "allowOutbound": "allow_outbound"}
 
 
 async def paths(world: World) -> tuple[httpx2.AsyncClient, dict[str, tuple[str, str]]]:
-    """Alice's client, and for each operation its method and path, on objects that exist."""
+    """Alice's client, and for each operation its method and path, on objects that exist.
+
+    What is for operators is asked with the key of one.
+    """
     alice = await world.person()
+    _, operators_key = await world.key(None)
+
+    async def with_key(request: httpx2.Request) -> None:
+        if request.url.path.startswith("/v1/routing/"):
+            request.headers["x-api-key"] = operators_key
+
+    alice.client.event_hooks = {"request": [with_key]}
     [item] = await world.stock()
     known = {"number": (await bought(alice.client, item))["id"], "endpoint": (await made(alice.client))["id"]}
     found = {}

@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from tests.api.asking import bought
 from tests.api.serving import serving
 from tests.cast import World, assert_invariants
 
@@ -15,6 +16,7 @@ from nambari.settings import Settings
 
 HERE = Path(__file__).parent
 SECONDS = 60
+SECONDS_WITH_AN_OPERATORS_KEY = 20
 SECONDS_WITH_A_TEST_KEY = 20
 
 
@@ -66,3 +68,16 @@ async def test_nor_with_a_test_key(world: World, settings: Settings, dsn: str, t
     await assert_invariants(world)
     assert await world.value("SELECT max(ahead) FROM test_clocks") > timedelta(days=1)
     assert await world.value("SELECT count(*) FROM phone_numbers WHERE environment = 'test'") > 0
+
+
+async def test_nor_with_an_operators_key(world: World, settings: Settings, dsn: str, tmp_path: Path) -> None:
+    """The number of the examples is held, so that some calls are somebody's."""
+    alice = await world.person()
+    await world.stock(1000)
+    await for_sale_by_the_examples_id(world)
+    await bought(alice.client, EXAMPLES["NumberOrder"]["inventory_id"])
+    _, secret = await world.key(None)
+    only = ("--include-path-regex", "^/v1/routing/", "--phases", "examples,coverage,fuzzing")
+    async with serving(settings, dsn) as port:
+        await ask_all_it_says(port, secret, tmp_path, SECONDS_WITH_AN_OPERATORS_KEY, *only)
+    assert await world.value("SELECT count(*) FROM events WHERE event LIKE 'call.%'") > 0, "it never got to the core"

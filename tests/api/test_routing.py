@@ -221,7 +221,7 @@ async def test_each_cause_of_a_rejected_call_from_a_number(world: World) -> None
 
 async def test_who_makes_the_call_must_be_said(world: World) -> None:
     answer = await (await proxy(world)).post(
-        "/v1/routing/outbound", json={"from": CALLER, "to": ABROAD, "call_id": "1", "username": None}
+        "/v1/routing/outbound", json={"from": CALLER, "to": ABROAD, "call_id": "1"}
     )
     assert faults(answer) == {"organization_id": "or username is required: who makes the call"}
 
@@ -255,36 +255,14 @@ async def test_a_test_number_is_called_in_the_time_of_its_owner(world: World) ->
     assert await world.value("SELECT created_at > now() + interval '9 days' FROM events WHERE event = 'call.rejected'")
 
 
-async def test_bodies_that_are_none(world: World) -> None:
+async def test_a_field_that_is_a_word_of_python_is_told_as_it_is_sent(world: World) -> None:
     client = await proxy(world)
     right = {"to": CALLER, "from": CALLER, "call_id": "1"}
-    control = "must be 1 to 500 characters, none of them a control character"
     for path in ("inbound", "outbound"):
         required = dict.fromkeys(right, "is required")
         assert faults(await client.post(f"/v1/routing/{path}", json={})) == required
-        for field, value, message in (
-            ("to", 442079460123, "must be a string, not a whole number"),
-            ("to", None, "must be a string, not null"),
-            ("to", "x" * 1001, "must be at most 1000 characters long"),
-            ("to", "a\0b", "must have no NUL character"),
-            ("from", [], "must be a string, not a list"),
-            ("from", "x" * 1001, "must be at most 1000 characters long"),
-            ("from", "\0", "must have no NUL character"),
-            ("call_id", "", control),
-            ("call_id", "a\nb", control),
-            ("call_id", "x" * 501, control),
-            ("call_id", 1, "must be a string, not a whole number"),
-        ):
-            answer = await client.post(f"/v1/routing/{path}", json={**right, "username": "pn_1", field: value})
-            assert faults(answer)[field] == message
     unknown = faults(await client.post("/v1/routing/inbound", json={**right, "from_": "x"}))
     assert unknown == {"from_": "is not a field of this request, which takes to, from, call_id, country"}
-    for country in ("gb", "UK", "", 44):
-        assert set(faults(await client.post("/v1/routing/inbound", json={**right, "country": country}))) == {"country"}
-    for name in ("organization_id", "username"):
-        answer = await client.post("/v1/routing/outbound", json={**right, name: "x\n"})
-        assert set(faults(answer)) == {name}
-    refused(await client.post("/v1/routing/inbound", content=b"{"), 400, "INVALID_JSON")
     refused(await client.get("/v1/routing/inbound"), 405, "METHOD_NOT_ALLOWED")
     assert set(faults(await client.post("/v1/routing/inbound?to=1", json=right))) == {"to"}
     assert await calls(world) == []

@@ -2,6 +2,7 @@
 
 from litestar import Router, post
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET
 
 from nambari.api import shapes_of_calls as shapes
 from nambari.api.answers import Answer
@@ -69,15 +70,15 @@ async def route_outbound(request: StrictRequest, data: JSONBody[OutboundCall]) -
     The caller id must be an active number of that very organization, with `allow_outbound` on. `username` is that of
     the number's `sip`: its number must be active too. For SIP proxies, with an operator's key.
     """
-    if data.organization_id is None and data.username is None:
+    if data.organization_id is UNSET and data.username is UNSET:
         raise invalid("organization_id", "or username is required: who makes the call")
     given = services(request)
     call = CallFrom(
         caller=data.from_,
         to=data.to,
         call_id=data.call_id,
-        organization_id=data.organization_id,
-        username=data.username,
+        organization_id=None if data.organization_id is UNSET else data.organization_id,
+        username=None if data.username is UNSET else data.username,
     )
     request_id = request.scope["state"]["request_id"]
     return Answer(

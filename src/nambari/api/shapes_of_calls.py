@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from nambari.api.fields import Country, Id
 from nambari.domain.dialled import LONGEST
@@ -48,8 +48,8 @@ class OutboundCall(Struct, kw_only=True, forbid_unknown_fields=True):
         Written, Meta(description="The number to call, in any form; a national one is of the caller id's country.")
     ]
     call_id: CallId
-    organization_id: Annotated[Id | None, Meta(description="The organization that makes the call.")] = None
-    username: Annotated[Id | None, Meta(description="The user of the SIP account that makes the call.")] = None
+    organization_id: Annotated[Id, Meta(description="The organization that makes the call.")] | UnsetType = UNSET
+    username: Annotated[Id, Meta(description="The user of the SIP account that makes the call.")] | UnsetType = UNSET
 
 
 class RoutedCall(Struct, kw_only=True, tag_field="action", tag="route"):
