@@ -252,7 +252,7 @@ def _status_step(status: NumberStatus, *, suspended_routes: bool) -> Step:
     if status is NumberStatus.SUSPENDED and suspended_routes:
         return Step("status", "The number is suspended; here such a number still takes calls, and makes none.")
     if status is NumberStatus.RELEASED:
-        return Step("status", "You released the number: no call to it reaches you.", Cause.NUMBER_RELEASED)
+        return Step("status", "The number was released: no call to it reaches you.", Cause.NUMBER_RELEASED)
     return Step("status", f"The number is {status}.", _OF_STATUS.get(status))
 
 
