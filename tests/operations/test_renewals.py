@@ -197,3 +197,17 @@ async def test_who_was_away_takes_the_oldest_months_first_over_all_numbers(movin
     assert [line["phone_number_id"] for line in reversed(lines[:3])] == [first["id"], second["id"], first["id"]]
     assert {(await seen(alice, each))["status"] for each in (first, second)} == {"suspended"}
     await assert_invariants(moving)
+
+
+async def test_who_pays_an_old_month_is_given_time_for_the_next(moving: MovingWorld) -> None:
+    """Without it, a customer could pay a month and lose the number the day after."""
+    alice, [item] = await moving.person(cents=350), await moving.stock()
+    number = await buy(alice, item)
+    await moving.pass_days(28 + 29)  # unpaid for almost all of the grace time, and a second month is due by now
+    promised = instant((await seen(alice, number))["releases_at"])
+    moving.clock.now = max(promised - timedelta(hours=1), instant("2026-03-31T09:30:00+00:00"))
+    await moving.fund(alice.organization_id, 250)
+    now = await seen(alice, number)
+    assert now["status"] == "suspended"
+    assert instant(now["releases_at"]) == moving.clock.now + timedelta(days=30) > promised
+    await assert_invariants(moving)

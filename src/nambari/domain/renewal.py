@@ -108,7 +108,7 @@ def decide_renewal(due: Due, available_cents: int, now: datetime, grace: timedel
     if cost <= available_cents:
         paid_until = next_month(due.billing_anchor_at, month_from)
         month = Month(month_from, ledger.charge_month(number.number, month_from, cost) if cost else None)
-        return _paid(Renewal(number, number, paid_until, month, None, Event.NUMBER_RENEWED), now)
+        return _paid(Renewal(number, number, paid_until, month, None, Event.NUMBER_RENEWED), now, grace)
     unpaid = Renewal(number, number, month_from, None, now + RETRIED_EVERY, None)
     if number.status is not NumberStatus.SUSPENDED:
         return _suspend(unpaid, now, grace)
@@ -123,12 +123,22 @@ def _month_from(due: Due) -> datetime:
     return due.number.renews_at
 
 
-def _paid(paid: Renewal, now: datetime) -> Renewal:
-    """Active as soon as no month is due any more; until then it is looked at again at once."""
+def _paid(paid: Renewal, now: datetime, grace: timedelta) -> Renewal:
+    """Active as soon as no month is due any more; until then it is looked at again at once.
+
+    Who pays an old month of several is given the grace time anew for those that remain.
+    """
     number = replace(paid.after, renews_at=paid.paid_until, updated_at=now)
     if paid.paid_until > now:
         return _resume(replace(paid, after=number), now)
-    return replace(paid, after=number, retry_at=now if number.status is NumberStatus.SUSPENDED else None)
+    if number.status is not NumberStatus.SUSPENDED:
+        return replace(paid, after=number)
+    return replace(paid, after=replace(number, releases_at=_later(number.releases_at, now + grace)), retry_at=now)
+
+
+def _later(told: datetime | None, releases_at: datetime) -> datetime:
+    """A release date that was told may move away, never closer."""
+    return max(filter(None, (told, releases_at)))
 
 
 def _resume(paid: Renewal, now: datetime) -> Renewal:
@@ -146,8 +156,7 @@ def _suspend(unpaid: Renewal, now: datetime, grace: timedelta) -> Renewal:
         number,
         status=advance(PHONE_NUMBER, number.status, "suspend"),
         status_reason=SHORT_OF_CREDITS,
-        # The date that was told in a warning may move away, never closer.
-        releases_at=max(filter(None, (number.releases_at, now + grace))),
+        releases_at=_later(number.releases_at, now + grace),
         updated_at=now,
     )
     return replace(unpaid, after=suspended, event=Event.NUMBER_SUSPENDED)
