@@ -11,7 +11,7 @@ from tests.cast import World
 FIELDS = {
     *("id", "number", "e164", "country", "type", "area_code", "locality", "status", "status_reason", "endpoint_id"),
     *("allow_inbound", "allow_outbound", "label", "tags", "deletion_lock", "setup_cost_cents", "monthly_cost_cents"),
-    *("currency", "renews_at", "created_at", "updated_at", "released_at"),
+    *("currency", "renews_at", "releases_at", "created_at", "updated_at", "released_at"),
 }
 
 
@@ -42,6 +42,7 @@ async def test_an_item_has_every_field(world: World) -> None:
         "setup_cost_cents": 100,
         "monthly_cost_cents": 250,
         "currency": "USD",
+        "releases_at": None,
         "released_at": None,
     }
     assert all(text.endswith("Z") and datetime.fromisoformat(text) for text in instants.values())
