@@ -63,14 +63,17 @@ _SELL = """
     INSERT INTO phone_numbers (
         id, organization_id, environment, inventory_id, number, country, type, area_code, locality, status,
         status_reason, endpoint_id, allow_inbound, allow_outbound, label, tags, deletion_lock, setup_cost_cents,
-        monthly_cost_cents, currency, renews_at, created_at, updated_at, released_at)
+        monthly_cost_cents, currency, renews_at, created_at, updated_at, released_at,
+        billing_anchor_at, paid_until)
     SELECT replace(p.id, 'inv_', 'pn_'),
            (%(organizations)s::text[])[1 + place %% cardinality(%(organizations)s::text[])], 'live', p.id, number,
            p.country, p.type, area_code, locality, 'active', NULL, NULL, true, true, 'Reception ' || place,
            '{sales,front-desk}', false, 100, r.monthly_cost_cents, 'USD',
            '2027-01-01 00:00:00+00'::timestamptz + place * interval '1 second',
            '2026-02-01 00:00:00+00'::timestamptz + place * interval '1 second',
-           '2026-02-01 00:00:00+00'::timestamptz + place * interval '1 second', NULL
+           '2026-02-01 00:00:00+00'::timestamptz + place * interval '1 second', NULL,
+           '2026-02-01 00:00:00+00'::timestamptz + place * interval '1 second',
+           '2027-01-01 00:00:00+00'::timestamptz + place * interval '1 second'
     FROM placed AS p JOIN rates AS r USING (country, type)
 """
 

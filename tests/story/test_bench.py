@@ -1,0 +1,28 @@
+"""Can anyone measure? The benchmarks run as a whole, on little and for a moment: what they print is not looked at."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def printed(module: str) -> str:
+    """What it prints with --quick; that it ends well is part of it."""
+    command = [sys.executable, "-m", module, "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_every_operation_is_measured_beside_what_bounds_it() -> None:
+    told = printed("bench")
+    for case in ("get", "list of 50", "search", "purchase", "purchase, one buyer"):
+        [ours, pgbench, constant] = re.findall(rf"^{case} +([\d,]+) +([\d,]+) +([\d,]+) ", told, re.MULTILINE)[0]
+        assert all(int(each.replace(",", "")) > 0 for each in (ours, pgbench, constant)), case
+    assert re.search(r"one process: \d+ MB", told)
+
+
+def test_an_import_is_measured_beside_a_bare_copy() -> None:
+    assert "COPY" in printed("bench.stocking")
