@@ -17,6 +17,7 @@ PREFIX = "NAMBARI_"
 _AGING_RULE = re.compile(
     r"(?:[A-Z]{2}(?:/(?:local|mobile|toll_free))?=)?(?:[0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)"
 )
+_WAIT = re.compile(r"[0-9]{1,7}")
 
 
 class InvalidSetting(ValueError):
@@ -75,6 +76,16 @@ class Settings:
     )
     suspended_inbound: str = _setting(
         "reject", "What becomes of calls to a suspended number: reject, or route. Calls from it are always rejected."
+    )
+    webhook_allowed_networks: tuple[str, ...] = _setting(
+        (),
+        "Comma-separated addresses or CIDRs, private or loopback, to which events may be sent all the same; else they"
+        " go to public addresses only.",
+    )
+    webhook_retry_seconds: tuple[str, ...] = _setting(
+        (),
+        "Comma-separated waits before each attempt to deliver an event, seconds, the first one's too, at most 50; none:"
+        " at once, after 1 min, 5 min, 30 min, 2 h, then daily for 3 days.",
     )
     log_level: str = _setting("info", "What is logged: debug, info, warning or error.")
 
@@ -152,13 +163,17 @@ def _check(settings: Settings) -> None:
         "log_level",
         "debug, info, warning or error",
     )
-    for proxy in settings.trusted_proxies:
-        try:
-            ipaddress.ip_network(proxy, strict=False)
-        except ValueError:
-            raise InvalidSetting(
-                f"{variable('trusted_proxies')} must be addresses or CIDRs; {proxy!r} is neither."
-            ) from None
+    need(
+        len(settings.webhook_retry_seconds) <= 50 and all(map(_WAIT.fullmatch, settings.webhook_retry_seconds)),
+        "webhook_retry_seconds",
+        "at most 50 whole numbers of seconds, each at most 9999999",
+    )
+    for name in ("trusted_proxies", "webhook_allowed_networks"):
+        for each in getattr(settings, name):
+            try:
+                ipaddress.ip_network(each, strict=False)
+            except ValueError:
+                raise InvalidSetting(f"{variable(name)} must be addresses or CIDRs; {each!r} is neither.") from None
 
 
 def _names_a_counter(url: str) -> bool:

@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,10 @@ from typeid import TypeID
 from nambari.db import embedded, engine
 from nambari.db.engine import Database
 from nambari.domain.access import SECRET_LENGTH, SECRET_LETTERS
+from nambari.domain.reach import Network, networks
 from nambari.domain.release import Aging
+from nambari.domain.webhook import WAITS
+from nambari.sending import Resolve, Sender
 from nambari.settings import Settings
 
 
@@ -52,12 +55,29 @@ def new_secret_bytes(count: int) -> bytes:
     return secrets.token_bytes(count)
 
 
+def chance() -> float:
+    """Between 0 and 1."""
+    return secrets.SystemRandom().random()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
     database: Database
     clock: Callable[[], datetime] = read_clock
     new_id: Callable[[str], str] = new_id
+    chance: Callable[[], float] = chance
+
+    @property
+    def webhook_networks(self) -> tuple[Network, ...]:
+        """Where events may be sent although it is not public."""
+        return _networks(self.settings.webhook_allowed_networks)
+
+    @property
+    def webhook_waits(self) -> Sequence[timedelta]:
+        """How long before each attempt to deliver an event."""
+        given = self.settings.webhook_retry_seconds
+        return [timedelta(seconds=int(each)) for each in given] if given else WAITS
 
     @property
     def grace(self) -> timedelta:
@@ -68,6 +88,9 @@ class Services:
     def aging(self) -> Aging:
         """How long a released number waits before it is for sale again."""
         return _aging(self.settings.aging_days)
+
+
+_networks = cache(networks)
 
 
 @cache
@@ -130,6 +153,18 @@ async def open_shared_counts(url: str) -> AsyncIterator[SharedCounts]:
         with contextlib.suppress(*storage.base_exceptions, OSError, TimeoutError):
             async with asyncio.timeout(SHARED_COUNTS_CLOSE_SECONDS):
                 await pool.disconnect()
+
+
+@asynccontextmanager
+async def open_sender(services: Services, resolve: Resolve | None = None) -> AsyncIterator[Sender]:
+    """What sends events to their receivers; `resolve` stands in for the system's way to find a host's addresses."""
+    import httpx2  # noqa: PLC0415 - a start without a worker does without it
+
+    sender = Sender(services.webhook_networks, httpx2.create_ssl_context(trust_env=False), resolve)
+    try:
+        yield sender
+    finally:
+        await sender.close()
 
 
 @asynccontextmanager

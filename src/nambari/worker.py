@@ -1,18 +1,22 @@
-"""The loop of the background: a few bounded sweeps in a fixed order. It decides nothing.
+"""The loops of the background: a few bounded sweeps in a fixed order, and beside them deliveries. They decide nothing.
 
 Any number of processes may run it at once.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
 
+from nambari.db.deliveries import Claimed
 from nambari.db.engine import DatabaseUnavailable
 from nambari.logs import places
 from nambari.operations import forget, renew, stock
-from nambari.wiring import Services
+from nambari.operations.deliver import claim, place, send
+from nambari.sending import Sender
+from nambari.wiring import Services, open_sender
 
 Sweep = Callable[[Services, datetime, int], Awaitable[int]]
 """Does what is due at an instant, at most so many; how many it did."""
@@ -24,16 +28,31 @@ PAUSE_SECONDS = 10.0
 _log = structlog.get_logger("nambari.worker")
 
 
+AT_ONCE = 128
+"""How many deliveries one process has under way."""
+DELIVERY_PAUSE_SECONDS = 0.5
+
+
 async def work(services: Services) -> None:
-    """Sweep until cancelled. A database that is away is waited for."""
+    """Sweep and deliver until cancelled. A database that is away is waited for."""
+    async with open_sender(services) as sender, asyncio.TaskGroup() as tasks:
+        tasks.create_task(_forever(lambda: sweep_all(services), "sweep", PAUSE_SECONDS))
+        tasks.create_task(deliver(services, sender))
+
+
+async def _forever(do: Callable[[], Awaitable[object]], what: str, pause_seconds: float) -> None:
     while True:
-        try:
-            await sweep_all(services)
-        except DatabaseUnavailable as error:
-            _log.warning("sweeps wait for the database", reason=str(error))
-        except Exception as error:  # noqa: BLE001 - a bug in one sweep must not end all those to come
-            _log.error("a sweep failed", kind=type(error).__name__, places=places(error))
-        await asyncio.sleep(PAUSE_SECONDS)
+        await _guarded(do, what)
+        await asyncio.sleep(pause_seconds)
+
+
+async def _guarded(do: Callable[[], Awaitable[object]], what: str) -> None:
+    try:
+        await do()
+    except DatabaseUnavailable as error:
+        _log.warning("the worker waits for the database", at=what, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - a bug in one sweep must not end all those to come
+        _log.error(f"a {what} failed", kind=type(error).__name__, places=places(error))
 
 
 async def sweep_all(services: Services) -> int:
@@ -42,4 +61,79 @@ async def sweep_all(services: Services) -> int:
     for sweep in SWEEPS:
         while count := await sweep(services, services.clock(), BATCH):
             done += count
+    return done
+
+
+# ── Deliveries ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Deliveries:
+    """What one process sends: so many at once, and of one webhook no more than its share."""
+
+    def __init__(self, services: Services, sender: Sender) -> None:
+        self._services = services
+        self._sender = sender
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._of_webhook: Counter[str] = Counter()
+
+    async def begin(self) -> int:
+        """Fan out what is new and start what is due, as far as there is room; how many that is."""
+        services = self._services
+        while await place(services, services.clock(), BATCH):
+            pass
+        room = AT_ONCE - len(self._tasks)
+        if room <= 0:
+            return 0
+        claimed = await claim(services, services.clock(), room, +self._of_webhook)
+        for each in claimed:
+            self._of_webhook[each.webhook_id] += 1
+            task = asyncio.create_task(self._send(each))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(claimed)
+
+    async def _send(self, delivery: Claimed) -> None:
+        try:
+            await _guarded(lambda: send(self._services, self._sender, delivery), "delivery")
+        finally:
+            self._of_webhook[delivery.webhook_id] -= 1
+
+    async def one_is_done(self, timeout_seconds: float | None) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+        elif timeout_seconds is not None:
+            await asyncio.sleep(timeout_seconds)
+
+    @property
+    def under_way(self) -> int:
+        return len(self._tasks)
+
+    async def stop(self) -> None:
+        """What is under way is left: its leases end, and it is sent again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def deliver(services: Services, sender: Sender) -> None:
+    """Until cancelled."""
+    deliveries = Deliveries(services, sender)
+    try:
+        while True:
+            await _guarded(deliveries.begin, "delivery")
+            await deliveries.one_is_done(DELIVERY_PAUSE_SECONDS)
+    finally:
+        await deliveries.stop()
+
+
+async def deliver_all(services: Services, sender: Sender) -> int:
+    """All that is due now, each with one attempt, and what is due by that; how many attempts."""
+    deliveries = Deliveries(services, sender)
+    done = 0
+    try:
+        while (begun := await deliveries.begin()) or deliveries.under_way:
+            done += begun
+            await deliveries.one_is_done(None)
+    finally:
+        await deliveries.stop()
     return done

@@ -17,6 +17,10 @@ READS = [
     ("GET", "/v1/credits/transactions", "billing:read"),
     ("GET", "/v1/kyc", "kyc:read"),
     ("GET", "/v1/audit", "api-keys:read"),
+    ("GET", "/v1/events", "webhooks:read"),
+    ("GET", "/v1/webhooks", "webhooks:read"),
+    ("GET", "/v1/webhooks/wh_none", "webhooks:read"),
+    ("GET", "/v1/webhooks/wh_none/deliveries", "webhooks:read"),
 ]
 WRITES = [
     ("POST", "/v1/phone-numbers", "numbers:write"),
@@ -29,6 +33,11 @@ WRITES = [
     ("PATCH", "/v1/endpoints/ep_none", "endpoints:write"),
     ("DELETE", "/v1/endpoints/ep_none", "endpoints:write"),
     ("POST", "/v1/kyc", "kyc:write"),
+    ("POST", "/v1/webhooks", "webhooks:write"),
+    ("PATCH", "/v1/webhooks/wh_none", "webhooks:write"),
+    ("DELETE", "/v1/webhooks/wh_none", "webhooks:write"),
+    ("POST", "/v1/webhooks/wh_none/rotate-secret", "webhooks:write"),
+    ("POST", "/v1/webhooks/wh_none/deliveries/dlv_none/replay", "webhooks:write"),
 ]
 OF_OPERATORS = [
     ("POST", "/v1/routing/inbound", "routing:read"),

@@ -24,6 +24,8 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "grace_days": ("14", 14),
     "aging_days": ("7, NG=30,NG/mobile=3650", ("7", "NG=30", "NG/mobile=3650")),
     "suspended_inbound": ("route", "route"),
+    "webhook_allowed_networks": ("127.0.0.0/8, fd00::/8", ("127.0.0.0/8", "fd00::/8")),
+    "webhook_retry_seconds": ("0, 5,60", ("0", "5", "60")),
     "log_level": ("debug", "debug"),
 }
 
@@ -53,7 +55,13 @@ def test_the_defaults_hold_their_own_rules() -> None:
     told = {
         variable(each.name): str(getattr(Settings(), each.name))
         for each in fields(Settings)
-        if each.name not in {"trusted_proxies", "aging_days"}  # lists, and empty
+        if each.name
+        not in {
+            "trusted_proxies",
+            "aging_days",
+            "webhook_allowed_networks",
+            "webhook_retry_seconds",
+        }  # lists, and empty
     }
     assert read(told) == Settings()
 

@@ -11,7 +11,20 @@ from litestar.enums import ScopeType
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from nambari.api import audit, credits, docs, endpoints, holds, kyc, phone_numbers, root, routing, testing
+from nambari.api import (
+    audit,
+    credits,
+    docs,
+    endpoints,
+    events,
+    holds,
+    kyc,
+    phone_numbers,
+    root,
+    routing,
+    testing,
+    webhooks,
+)
 from nambari.api.answers import Answer
 from nambari.api.auth import KeyCache, authorize
 from nambari.api.errors import HANDLERS
@@ -54,7 +67,8 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None) -> L
                 "/v1",
                 route_handlers=[
                     *(phone_numbers.ROUTER, audit.HISTORY, routing.TEST, holds.ROUTER, endpoints.ROUTER),
-                    *(credits.ROUTER, kyc.ROUTER, audit.ROUTER, testing.ROUTER, routing.ROUTER),
+                    *(credits.ROUTER, kyc.ROUTER, events.ROUTER, webhooks.ROUTER, audit.ROUTER, testing.ROUTER),
+                    routing.ROUTER,
                 ],
                 before_request=authorize,
             ),

@@ -41,6 +41,7 @@ _TAGS = {
     "Endpoints": "Where calls go.",
     "Credits": "Prepaid: the balance and its statement.",
     "KYC": "Who you are: numbers are sold to verified organizations.",
+    "Webhooks": "What happened, as it is told: posted to you, and listed for catching up.",
     "Audit": "What happened, and who did it.",
     "Routing": "For SIP proxies, with an operator's key: where calls go.",
     "Test environment": "For test keys: credits that come and go, and a clock to move.",
@@ -84,12 +85,22 @@ _LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
         ("update", "updateEndpoint", "endpoint_id", "/id"),
         ("delete", "deleteEndpoint", "endpoint_id", "/id"),
     ],
+    ("createWebhook", 201): [
+        ("get", "getWebhook", "webhook_id", "/id"),
+        ("update", "updateWebhook", "webhook_id", "/id"),
+        ("rotate", "rotateWebhookSecret", "webhook_id", "/id"),
+        ("deliveries", "listDeliveries", "webhook_id", "/id"),
+        ("delete", "deleteWebhook", "webhook_id", "/id"),
+    ],
+    ("listWebhooks", 200): [("getFirst", "getWebhook", "webhook_id", "/webhooks/0/id")],
     ("listEndpoints", 200): [("getFirst", "getEndpoint", "endpoint_id", "/endpoints/0/id")],
 }
 _EXAMPLE_IDS = {
     "number_id": EXAMPLES["PhoneNumber"]["id"],
     "endpoint_id": EXAMPLES["Endpoint"]["id"],
     "hold_id": EXAMPLES["Hold"]["id"],
+    "webhook_id": EXAMPLES["Webhook"]["id"],
+    "delivery_id": EXAMPLES["Delivery"]["id"],
 }
 _PURCHASE_LINK: Schema = {
     "operationId": "purchasePhoneNumber",

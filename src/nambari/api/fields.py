@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 from phonenumbers import SUPPORTED_REGIONS
 
-from nambari.domain.events import MEANT
+from nambari.domain.events import MEANT, SUBSCRIPTIONS
 from nambari.domain.money import MOST_CENTS
 
 
@@ -20,6 +20,9 @@ Country.__doc__ = "ISO 3166-1 alpha-2, as far as libphonenumber knows numbers of
 
 EventFilter = Enum("EventFilter", {name: name for name in MEANT}, type=str)  # type: ignore[misc]
 EventFilter.__doc__ = "The name of an event, or of a group of them."
+
+Subscription = Enum("Subscription", {name: name for name in SUBSCRIPTIONS}, type=str)  # type: ignore[misc]
+Subscription.__doc__ = "The name of an event that webhooks are told of, of a group of them, or `*` for all."
 
 NumberType = Literal["local", "mobile", "toll_free"]
 Provider = Literal["elevenlabs", "vapi", "retell", "livekit", "custom"]

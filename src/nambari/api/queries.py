@@ -4,8 +4,21 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from nambari.api.fields import E164, AreaCode, Cents, Country, Digits, EventFilter, Id, NumberType, Tag, Text
+from nambari.api.fields import (
+    E164,
+    AreaCode,
+    Cents,
+    Country,
+    Digits,
+    EventFilter,
+    Id,
+    NumberType,
+    Subscription,
+    Tag,
+    Text,
+)
 from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.webhook import DeliveryStatus
 
 MOST_OFFSET = 2**31 - 1
 MOST_LISTED = 100
@@ -69,6 +82,25 @@ class AuditListing(Struct, kw_only=True):
     subject_id: Annotated[
         Id | None, Meta(description="Only what happened to this: a number, an endpoint, a key, the organization.")
     ] = None
+    limit: Limit = 50
+    offset: Offset = 0
+    starting_after: StartingAfter = None
+
+
+class EventListing(Struct, kw_only=True):
+    """The events, for catching up."""
+
+    type: Annotated[
+        Subscription | None, Meta(description="Only this event, or with `.*` those of a group; `*` for all.")
+    ] = None
+    limit: Limit = 50
+    starting_after: Annotated[Id | None, Meta(description="The id of the last event you have.")] = None
+
+
+class DeliveryListing(Struct, kw_only=True):
+    """What was sent to a webhook, or is to be."""
+
+    status: Annotated[DeliveryStatus | None, Meta(description="Only those that stand so.")] = None
     limit: Limit = 50
     offset: Offset = 0
     starting_after: StartingAfter = None

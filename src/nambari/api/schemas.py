@@ -9,9 +9,10 @@ from msgspec import Struct
 from nambari.api import shapes
 from nambari.api.described import EXAMPLES, FIELDS
 from nambari.api.endpoint_forms import forms
-from nambari.api.fields import Country, EventFilter
+from nambari.api.fields import Country, EventFilter, Subscription
 from nambari.domain import refusals
 from nambari.domain.limits import LimitKind
+from nambari.domain.webhook import DeliveryStatus
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/{name}"
@@ -19,7 +20,13 @@ REF = "#/components/schemas/{name}"
 
 def schemas(wanted: set[type[Struct]]) -> Schema:
     """The components: these shapes, all that they refer to, the forms of an endpoint and the error."""
-    kinds: list[Any] = [*sorted(wanted, key=lambda shape: shape.__name__), Country, EventFilter]
+    kinds: list[Any] = [
+        *sorted(wanted, key=lambda shape: shape.__name__),
+        Country,
+        EventFilter,
+        DeliveryStatus,
+        Subscription,
+    ]
     _, components = msgspec.json.schema_components(kinds, ref_template=REF)
     found = {name: _tidy_struct(name, schema) for name, schema in components.items()}
     new_endpoint = found["NewEndpoint"]

@@ -1,4 +1,4 @@
-"""SQL that reads events: the history of one object, the trail of a whole organization. outbox.py writes them."""
+"""SQL that reads events: one object's history, an organization's trail, what is announced. outbox.py writes them."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -86,6 +86,50 @@ def _from_the_end(columns: str, keys: str, last: str, most: str, besides: str = 
         WHERE ({columns}, e.sequence) >= ({keys}, 0) AND ({columns}, e.sequence) <= ({keys}, {last}) {besides}
         ORDER BY {order} DESC LIMIT {most}
     """
+
+
+async def announced(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    names: Sequence[str],
+    *,
+    limit: int,
+    starting_after: str | None,
+) -> tuple[list[dict[str, Any]], bool]:
+    """Oldest first, and whether more follow: those that have their place, so that none is ever put in before them.
+
+    Raises UnknownCursor for an id that is none of the organization's events.
+    """
+    last = 0
+    if starting_after is not None:
+        last = await connection.fetchval(
+            """
+            SELECT position FROM events
+            WHERE id = $3 AND organization_id = $1 AND environment = $2 AND position IS NOT NULL
+            """,
+            organization_id,
+            environment,
+            starting_after,
+        )
+        if last is None:
+            raise UnknownCursor
+    rows = await connection.fetch(
+        """
+        SELECT e.id, e.event, e.created_at, e.data FROM unnest($3::text[]) AS name
+        CROSS JOIN LATERAL (
+            SELECT id, event, created_at, data, position FROM events
+            WHERE organization_id = $1 AND environment = $2 AND event = name AND position > $4
+            ORDER BY position LIMIT $5) AS e
+        ORDER BY e.position LIMIT $5
+        """,
+        organization_id,
+        environment,
+        names,
+        last,
+        limit + 1,
+    )
+    return [dict(row) for row in rows[:limit]], len(rows) > limit
 
 
 async def whole_trail(

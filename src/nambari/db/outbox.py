@@ -125,3 +125,63 @@ async def announce_call(
         request_id,
         now,
     )
+
+
+PLACING_LOCK = 0x6E616D6261726901
+"""Advisory: one at a time gives events their places."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An event that has got its place."""
+
+    organization_id: str | None
+    environment: Environment
+    sequence: int
+    position: int
+    event: str
+    subject_id: str
+
+
+async def anything_unplaced_of_all(connection: Connection) -> bool:
+    found: bool = await connection.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE position IS NULL)")
+    return found
+
+
+async def take_turn_to_place(connection: Connection) -> bool:
+    """Whether nobody else gives places; then nobody can until the transaction ends, and all given ones are seen."""
+    mine: bool = await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", PLACING_LOCK)
+    return mine
+
+
+async def place_of_all(connection: Connection, limit: int) -> list[Placed]:
+    """Give up to `limit` events their places, behind all that have one. Needs the turn, taken in another statement.
+
+    Two events of one object are placed as they happened: the second was written after the first was committed, so its
+    sequence is greater, and whoever sees the second sees the first.
+    """
+    rows = await connection.fetch(
+        """
+        WITH next AS (
+            SELECT sequence, row_number() OVER (ORDER BY sequence) AS place
+            FROM (SELECT sequence FROM events WHERE position IS NULL ORDER BY sequence LIMIT $1) AS unplaced
+        ), placed AS (
+            UPDATE events AS e SET position = next.place + coalesce((SELECT max(position) FROM events), 0)
+            FROM next WHERE e.sequence = next.sequence
+            RETURNING e.organization_id, e.environment, e.sequence, e.position, e.event, e.subject_id
+        )
+        SELECT * FROM placed ORDER BY position
+        """,
+        limit,
+    )
+    return [
+        Placed(
+            row["organization_id"],
+            Environment(row["environment"]),
+            row["sequence"],
+            row["position"],
+            row["event"],
+            row["subject_id"],
+        )
+        for row in rows
+    ]

@@ -101,13 +101,14 @@ def _check_webhook(target: Target) -> CheckedTarget:
         raise invalid_fields([(name, message) for name, value in agents.items() if value])
     if target.url is None:
         raise invalid("url", "is required: the https address that is asked where a call goes")
-    fault = _web_url_fault(target.url)
+    fault = web_url_fault(target.url)
     if fault is not None:
         raise invalid("url", fault)
     return CheckedTarget(type=EndpointType.WEBHOOK, url=target.url, provider=None, provider_config={})
 
 
-def _web_url_fault(url: str) -> str | None:
+def web_url_fault(url: str) -> str | None:
+    """What is wrong with it as an address that we send to; None if nothing is."""
     right = "must be an https URL, such as https://example.com/calls"
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return right

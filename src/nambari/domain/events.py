@@ -107,6 +107,20 @@ class Event(StrEnum):
         "the key as a list shows it, with nothing secret",
         False,
     )
+    WEBHOOK_CREATED = ("webhook.created", "A webhook was made.", "the webhook, without its secret", False)
+    WEBHOOK_UPDATED = (
+        "webhook.updated",
+        "A webhook was changed, or given another secret.",
+        "the webhook as it is now, without its secret",
+        False,
+    )
+    WEBHOOK_DISABLED = (
+        "webhook.disabled",
+        "Nothing had arrived at a webhook for a week: it is told no more until somebody activates it.",
+        "the webhook as it is now, without its secret",
+        False,
+    )
+    WEBHOOK_DELETED = ("webhook.deleted", "A webhook was deleted.", "the webhook as it was, without its secret", False)
 
 
 OF_CALLS = (Event.CALL_ROUTED, Event.CALL_REJECTED)
@@ -119,6 +133,12 @@ MEANT: dict[str, tuple[Event, ...]] = {event.value: (event,) for event in Event}
 for _event in Event:
     _group = f"{_event.rpartition('.')[0]}.*"
     MEANT[_group] = (*MEANT.get(_group, ()), _event)
+
+SUBSCRIPTIONS: dict[str, tuple[Event, ...]] = {
+    "*": tuple(event for event in Event if event.announced),
+    **{name: told for name, events in MEANT.items() if (told := tuple(event for event in events if event.announced))},
+}
+"""What a webhook can ask for, and which events those are: `*` for all that are announced, one name, or a group."""
 
 
 def from_nothing(values: Mapping[str, object]) -> list[Change]:

@@ -1,0 +1,124 @@
+"""Whom do we tell of events, which of them, when again after a failure, and when no more?"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from nambari.domain.endpoint import web_url_fault
+from nambari.domain.events import SUBSCRIPTIONS
+from nambari.domain.reach import Network, may_be_reached
+from nambari.domain.refusals import invalid, invalid_fields
+
+WAITS = tuple(timedelta(seconds=each) for each in (0, 60, 300, 1800, 7200, 86400, 86400, 86400))
+"""How long before each attempt: at once, 1 min, 5 min, 30 min, 2 h, then daily for 3 days."""
+JITTER = 0.1
+"""By how much of itself a wait may be longer: those who failed together do not come back together."""
+DISABLED_AFTER = timedelta(days=7)
+BOTH_SECRETS_VALID = timedelta(hours=24)
+
+
+class WebhookStatus(StrEnum):
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    DISABLED = "disabled"
+
+
+class DeliveryStatus(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """`events` are names of the catalogue, groups of them, or `*`. `failing_since`: nothing has arrived since then."""
+
+    id: str
+    url: str
+    events: list[str]
+    status: WebhookStatus
+    failing_since: datetime | None
+    previous_secret_until: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one attempt: `error` in words, none if it was taken."""
+
+    response_status: int | None
+    duration_ms: int
+    error: str | None
+
+
+def check_url(url: str, allowed: Sequence[Network]) -> str:
+    """Raises ValidationError for what no event could ever be sent to."""
+    fault = web_url_fault(url)
+    if fault is not None:
+        raise invalid("url", fault)
+    host = urlsplit(url).hostname or ""
+    literal = "127.0.0.1" if host == "localhost" else host
+    if _is_address(literal) and not may_be_reached(literal, allowed):
+        raise invalid(
+            "url",
+            "must lead to a public address; to private and loopback ones events are sent only where the operator"
+            " names their networks in NAMBARI_WEBHOOK_ALLOWED_NETWORKS",
+        )
+    return url
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def check_events(names: Sequence[str]) -> list[str]:
+    """Each once. Raises ValidationError, with the names there are, for one that is not in the catalogue."""
+    unknown = [place for place, name in enumerate(names, 1) if name not in SUBSCRIPTIONS]
+    if unknown:
+        known = ", ".join(SUBSCRIPTIONS)
+        raise invalid_fields([("events", f"item {place} must be one of {known}") for place in unknown])
+    return list(dict.fromkeys(names))
+
+
+def is_told(webhook_events: Sequence[str], event: str) -> bool:
+    return any(event in SUBSCRIPTIONS.get(name, ()) for name in webhook_events)
+
+
+def revised(old: Webhook, changes: dict[str, Any], allowed: Sequence[Network], now: datetime) -> Webhook:
+    """The webhook with `changes` made; itself if they change nothing. Raises ValidationError."""
+    changes = dict(changes)
+    if "url" in changes:
+        check_url(changes["url"], allowed)
+    if "events" in changes:
+        changes["events"] = check_events(changes["events"])
+    if changes.get("status") is WebhookStatus.ACTIVE and old.status is not WebhookStatus.ACTIVE:
+        changes["failing_since"] = None  # it begins anew
+    new = replace(old, **changes)
+    return old if new == old else replace(new, updated_at=now)
+
+
+def next_attempt(waits: Sequence[timedelta], attempts: int, chance: float, now: datetime) -> datetime | None:
+    """When to try again after so many attempts; None if that was the last. `chance` is between 0 and 1."""
+    if attempts >= len(waits):
+        return None
+    return now + waits[attempts] * (1 + JITTER * chance)
+
+
+def after_outcome(webhook: Webhook, outcome: Outcome, now: datetime) -> Webhook:
+    """How the webhook stands after an attempt: failing or not, disabled once nothing arrived for a week."""
+    if outcome.error is None:
+        return webhook if webhook.failing_since is None else replace(webhook, failing_since=None)
+    if webhook.failing_since is None:
+        return replace(webhook, failing_since=now)
+    if webhook.status is WebhookStatus.ACTIVE and now - webhook.failing_since >= DISABLED_AFTER:
+        return replace(webhook, status=WebhookStatus.DISABLED, updated_at=now)
+    return webhook

@@ -1,0 +1,114 @@
+"""Send events to webhooks: give each its place and fan it out, claim what is due, send it, settle what came of it.
+
+No transaction is open while a request runs: a delivery is claimed with a lease, and settled if it is still ours then.
+Whoever dies in between leaves a lease that ends, and the event is sent again.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from nambari.db import deliveries, outbox, webhooks
+from nambari.db.deliveries import Claimed, NewDelivery
+from nambari.domain.access import Caller
+from nambari.domain.events import Event
+from nambari.domain.webhook import DeliveryStatus, Outcome, WebhookStatus, after_outcome, is_told, next_attempt
+from nambari.operations.announce import announce
+from nambari.operations.idempotency import Attempt
+from nambari.operations.webhooks import changes_between
+from nambari.sending import Message, Sender
+from nambari.wiring import Services
+
+LEASE = timedelta(seconds=60)
+"""Longer than a request may take, with what comes before and after it."""
+MOST_OF_ONE = 8
+
+
+async def place(services: Services, now: datetime, limit: int) -> int:
+    """Give up to `limit` new events their places, and a delivery to each webhook that asked for them; how many.
+
+    None while somebody else does it.
+    """
+    async with services.database.reading() as connection:
+        if not await outbox.anything_unplaced_of_all(connection):
+            return 0
+    async with services.database.writing() as connection:
+        if not await outbox.take_turn_to_place(connection):
+            return 0
+        placed = await outbox.place_of_all(connection, limit)
+        owned = [each for each in placed if each.organization_id is not None]
+        tenants = sorted({(str(each.organization_id), str(each.environment)) for each in owned})
+        found = await webhooks.lock_active_of_all(connection, [one for one, _ in tenants], [two for _, two in tenants])
+        new = [
+            NewDelivery(
+                id=services.new_id("dlv"),
+                organization_id=organization_id,
+                environment=each.environment,
+                webhook_id=webhook.id,
+                placed=each,
+            )
+            for each in owned
+            for organization_id, environment, webhook in found
+            if (each.organization_id, each.environment) == (organization_id, environment)
+            and is_told(webhook.events, each.event)
+        ]
+        if new:
+            await deliveries.add_of_all(connection, new, now + services.webhook_waits[0], now)
+    return len(placed)
+
+
+async def claim(services: Services, now: datetime, limit: int, being_sent: Mapping[str, int]) -> list[Claimed]:
+    """What is due, ours until its lease ends. `being_sent`: how many of which webhook we have in hand."""
+    async with services.database.writing() as connection:
+        return await deliveries.claim_of_all(
+            connection, now, now + LEASE, limit=limit, most_of_one=MOST_OF_ONE, being_sent=being_sent
+        )
+
+
+async def send(services: Services, sender: Sender, delivery: Claimed) -> bool:
+    """One attempt, and what follows from it; whether it arrived."""
+    outcome = await sender.send(message(delivery, services.clock()))
+    await settle(services, delivery, outcome, services.clock())
+    return outcome.error is None
+
+
+def message(delivery: Claimed, now: datetime) -> Message:
+    """What is sent: the same bytes at every attempt, signed anew."""
+    secrets = [delivery.secret]
+    until = delivery.previous_secret_until
+    if delivery.previous_secret is not None and until is not None and now < until:
+        secrets.append(delivery.previous_secret)
+    body = {
+        "id": delivery.event_id,
+        "event": delivery.event,
+        "timestamp": delivery.happened_at,
+        "data": delivery.data,
+    }
+    return Message(delivery.url, delivery.event_id, now, msgspec.json.encode(body), tuple(secrets))
+
+
+async def settle(services: Services, delivery: Claimed, outcome: Outcome, now: datetime) -> None:
+    """Delivered, to be tried again, or given up; then the object's next one is due. Nothing, if it is not ours now."""
+    tenant = (delivery.organization_id, delivery.environment)
+    again = None
+    status = DeliveryStatus.DELIVERED
+    if outcome.error is not None:
+        again = next_attempt(services.webhook_waits, delivery.attempts + 1, services.chance(), now)
+        status = DeliveryStatus.FAILED if again is None else DeliveryStatus.PENDING
+    async with services.database.writing() as connection:
+        webhook = await webhooks.find(connection, *tenant, delivery.webhook_id, for_update=True)
+        if webhook is None:
+            return
+        if not await deliveries.settle(connection, *tenant, delivery, outcome, status, again, now):
+            return
+        if status is not DeliveryStatus.PENDING:
+            await deliveries.let_next_go(connection, *tenant, webhook.id, delivery.subject_id, now)
+        after = after_outcome(webhook, outcome, now)
+        if after is webhook:
+            return
+        await webhooks.update(connection, *tenant, after)
+        if after.status is WebhookStatus.DISABLED is not webhook.status:
+            by_nobody = Attempt(caller=Caller(None, *tenant), request_id=services.new_id("sweep"))
+            told = changes_between(webhook, after)
+            await announce(services, connection, by_nobody, Event.WEBHOOK_DISABLED, after.id, after, now, told)

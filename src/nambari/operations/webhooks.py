@@ -1,0 +1,150 @@
+"""Make, change and delete webhooks; give one another secret; send something again."""
+
+import base64
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from nambari.db import deliveries, webhooks
+from nambari.db.engine import Connection
+from nambari.domain.events import Event, from_nothing, to_nothing
+from nambari.domain.phone_number import Change
+from nambari.domain.refusals import InvalidState, NotFound
+from nambari.domain.webhook import BOTH_SECRETS_VALID, Webhook, WebhookStatus, revised
+from nambari.operations.announce import announce
+from nambari.operations.idempotency import Attempt, Done, once
+from nambari.wiring import Services, new_secret_bytes
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class MadeWebhook:
+    """`secret` is there when one was just made: this once and never again."""
+
+    webhook: Webhook
+    secret: str | None
+
+
+class ReplayedDelivery(msgspec.Struct):
+    """A delivery that is to be sent again, as the list shows it."""
+
+    shown: dict[str, Any]
+
+
+def no_such_webhook() -> NotFound:
+    return NotFound("There is no such webhook here. List them with GET /v1/webhooks.")
+
+
+def no_such_delivery() -> NotFound:
+    return NotFound("There is no such delivery of this webhook. List them with GET /v1/webhooks/{id}/deliveries.")
+
+
+def _new_secret() -> str:
+    """Standard Webhooks' form: `whsec_` and base64."""
+    return "whsec_" + base64.b64encode(new_secret_bytes(SECRET_BYTES)).decode()
+
+
+async def create(services: Services, attempt: Attempt, webhook: Webhook, now: datetime) -> Done[MadeWebhook]:
+    """Raises nothing of its own: what a webhook may be was checked before."""
+
+    async def act(connection: Connection) -> MadeWebhook:
+        secret = _new_secret()
+        caller = attempt.caller
+        await webhooks.insert(connection, caller.organization_id, caller.environment, webhook, secret)
+        told = from_nothing(_settings(webhook))
+        await announce(services, connection, attempt, Event.WEBHOOK_CREATED, webhook.id, webhook, now, told)
+        return MadeWebhook(webhook, secret)
+
+    return await once(services.database, attempt, MadeWebhook, now, act)
+
+
+async def update(
+    services: Services, attempt: Attempt, webhook_id: str, changes: dict[str, Any], now: datetime
+) -> Done[MadeWebhook]:
+    """Raises NotFound, ValidationError."""
+
+    async def act(connection: Connection) -> MadeWebhook:
+        old = await _locked(connection, attempt, webhook_id)
+        new = revised(old, changes, services.webhook_networks, now)
+        if new is not old:
+            caller = attempt.caller
+            await webhooks.update(connection, caller.organization_id, caller.environment, new)
+            told = changes_between(old, new)
+            await announce(services, connection, attempt, Event.WEBHOOK_UPDATED, new.id, new, now, told)
+        return MadeWebhook(new, None)
+
+    return await once(services.database, attempt, MadeWebhook, now, act)
+
+
+async def rotate_secret(services: Services, attempt: Attempt, webhook_id: str, now: datetime) -> Done[MadeWebhook]:
+    """Both secrets sign for a day; one that was on its way out already is gone at once. Raises NotFound.
+
+    By the world's clock in the test environment too, as deliveries are.
+    """
+
+    async def act(connection: Connection) -> MadeWebhook:
+        old = await _locked(connection, attempt, webhook_id)
+        until = services.clock() + BOTH_SECRETS_VALID
+        new = replace(old, previous_secret_until=until, updated_at=now)
+        secret = _new_secret()
+        caller = attempt.caller
+        await webhooks.rotate(connection, caller.organization_id, caller.environment, new, secret)
+        told = [Change("previous_secret_until", old.previous_secret_until, until)]
+        await announce(services, connection, attempt, Event.WEBHOOK_UPDATED, new.id, new, now, told)
+        return MadeWebhook(new, secret)
+
+    return await once(services.database, attempt, MadeWebhook, now, act)
+
+
+async def delete(services: Services, attempt: Attempt, webhook_id: str, now: datetime) -> Done[Webhook]:
+    """With the log of its deliveries; what is pending is never sent. Raises NotFound."""
+
+    async def act(connection: Connection) -> Webhook:
+        webhook = await _locked(connection, attempt, webhook_id)
+        caller = attempt.caller
+        await webhooks.delete(connection, caller.organization_id, caller.environment, webhook_id)
+        told = to_nothing(_settings(webhook))
+        await announce(services, connection, attempt, Event.WEBHOOK_DELETED, webhook_id, webhook, now, told)
+        return webhook
+
+    return await once(services.database, attempt, Webhook, now, act)
+
+
+async def replay(
+    services: Services, attempt: Attempt, webhook_id: str, delivery_id: str, now: datetime
+) -> Done[ReplayedDelivery]:
+    """Send it again, at once and with all its attempts before it. Raises NotFound, InvalidState."""
+
+    async def act(connection: Connection) -> ReplayedDelivery:
+        webhook = await _locked(connection, attempt, webhook_id)
+        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        if await deliveries.find(connection, *tenant, webhook_id, delivery_id) is None:
+            raise no_such_delivery()
+        if webhook.status is not WebhookStatus.ACTIVE:
+            raise InvalidState(
+                f"The webhook is {webhook.status}: nothing is sent to it. Activate it first.", status=webhook.status
+            )
+        await deliveries.send_again(connection, *tenant, delivery_id, services.clock())
+        return ReplayedDelivery(await deliveries.find(connection, *tenant, webhook_id, delivery_id) or {})
+
+    return await once(services.database, attempt, ReplayedDelivery, now, act)
+
+
+async def _locked(connection: Connection, attempt: Attempt, webhook_id: str) -> Webhook:
+    caller = attempt.caller
+    webhook = await webhooks.find(connection, caller.organization_id, caller.environment, webhook_id, for_update=True)
+    if webhook is None:
+        raise no_such_webhook()
+    return webhook
+
+
+def changes_between(old: Webhook, new: Webhook) -> list[Change]:
+    before, after = _settings(old), _settings(new)
+    return [Change(name, before[name], after[name]) for name in before if before[name] != after[name]]
+
+
+def _settings(webhook: Webhook) -> dict[str, object]:
+    return {name: getattr(webhook, name) for name in ("url", "events", "status")}
