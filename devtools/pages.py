@@ -1,7 +1,8 @@
 """What do the generated pages say? Errors, settings, events and operations, from the catalogues in the code."""
 
+import base64
 from dataclasses import MISSING, Field, dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -18,6 +19,8 @@ from nambari.api.errors import EVERYWHERE, STATUS
 from nambari.domain.events import Event
 from nambari.domain.phone_number import FIELDS, PhoneNumber, changes_between, configure
 from nambari.domain.refusals import CATALOGUE, MethodNotAllowed, NotFound, Refusal
+from nambari.domain.webhook import WAITS
+from nambari.sending import Message, signed
 from nambari.settings import Settings, variable
 
 METHODS = ["GET", "POST", "PATCH", "DELETE"]
@@ -215,17 +218,59 @@ def events() -> str:
                 number's are its history, `GET /v1/phone-numbers/{id}/history`; those of an organization in one
                 environment are its audit trail, `GET /v1/audit`; neither shows `data`. An operator reads them with
                 `nambari audit`, and with `--operator` what became of the keys that belong to no organization.
-                """
-            ),
-            wrapped(
-                """
-                Those that are announced are for webhooks, and only those can be subscribed to; nothing is delivered
-                yet. The others are for the audit trail alone.
+                Those that are announced are listed with their `data` by `GET /v1/events`, and delivered to webhooks.
+                The others are for the audit trail alone.
                 """
             ),
             table(["event", "when", "data", "announced"], rows),
+            *_delivered(),
         ]
     )
+
+
+def _delivered() -> list[str]:
+    """How an event comes to a receiver, and how it is verified: by the library that made the example's signatures."""
+    secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+    event = EXAMPLES["EventPage"]["events"][0]
+    now = datetime.fromisoformat(EXAMPLES["Delivery"]["last_attempt_at"])
+    body = msgspec.json.encode(event)
+    headers = signed(Message("https://example.com/events", event["id"], now, body, (secret,)))
+    shown = {name: value for name, value in headers.items() if name != "user-agent"}
+    request = "\n".join([f"{name}: {value}" for name, value in shown.items()]) + "\n\n" + body.decode()
+    waits = ", ".join(str(int(each.total_seconds())) for each in WAITS)
+    return [
+        "\n## Deliveries\n",
+        wrapped(
+            f"""
+            A webhook (`POST /v1/webhooks`) names an address and what it wants to be told: names of the table, groups
+            such as `phone_number.*`, or `*`. Each event is posted to it at least once, those of one object in their
+            order: the next waits for the one before. Any answer of 200 to 299 within 15 s means that it arrived;
+            redirects are not followed. Else it is tried again, the waits being {waits} seconds and up to a tenth more,
+            then given up; `GET /v1/webhooks/{{id}}/deliveries` tells what came of it, and a `replay` sends it again.
+            A webhook at which nothing arrived for a week is disabled. `webhook-id` is the event's id and the same at
+            every attempt: who has seen it before need not act again. With the secret `{secret}` this is sent:
+            """
+        ),
+        code(request, "http"),
+        wrapped(
+            """
+            The signatures are those of [Standard Webhooks](https://www.standardwebhooks.com), over the id, the time
+            and the raw body; while a secret is being rotated there are two. Its libraries verify them, the time too.
+            `X-Webhook-Signature` is for receivers that know no other: an HMAC-SHA256 of the raw body by the bytes that
+            the secret is the base64 of.
+            """
+        ),
+        code(
+            "from standardwebhooks import Webhook\n\n"
+            'event = Webhook("whsec_…").verify(raw_body, headers)  # raises WebhookVerificationError',
+            "python",
+        ),
+        code(
+            "key=$(printf %s \"${SECRET#whsec_}\" | base64 -d | od -An -v -tx1 | tr -d ' \\n')\n"
+            'openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" < raw_body',
+            "sh",
+        ),
+    ]
 
 
 def _event() -> dict[str, Any]:

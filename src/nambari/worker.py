@@ -28,8 +28,10 @@ PAUSE_SECONDS = 10.0
 _log = structlog.get_logger("nambari.worker")
 
 
-AT_ONCE = 128
+AT_ONCE = 256
 """How many deliveries one process has under way."""
+MOST_OF_ONE = 8
+"""How many of them are of one webhook that takes what it is sent; of any other it is one."""
 DELIVERY_PAUSE_SECONDS = 0.5
 
 
@@ -75,6 +77,7 @@ class Deliveries:
         self._sender = sender
         self._tasks: set[asyncio.Task[None]] = set()
         self._of_webhook: Counter[str] = Counter()
+        self._taking: set[str] = set()
 
     async def begin(self) -> int:
         """Fan out what is new and start what is due, as far as there is room; how many that is."""
@@ -84,7 +87,7 @@ class Deliveries:
         room = AT_ONCE - len(self._tasks)
         if room <= 0:
             return 0
-        claimed = await claim(services, services.clock(), room, +self._of_webhook)
+        claimed = await claim(services, services.clock(), room, self._allowance())
         for each in claimed:
             self._of_webhook[each.webhook_id] += 1
             task = asyncio.create_task(self._send(each))
@@ -92,9 +95,23 @@ class Deliveries:
             task.add_done_callback(self._tasks.discard)
         return len(claimed)
 
+    def _allowance(self) -> dict[str, int]:
+        """A receiver that hangs, or never took anything, holds one place and not all of them."""
+        known = self._taking | (+self._of_webhook).keys()
+        return {
+            webhook_id: max((MOST_OF_ONE if webhook_id in self._taking else 1) - self._of_webhook[webhook_id], 0)
+            for webhook_id in known
+        }
+
     async def _send(self, delivery: Claimed) -> None:
+        async def sent() -> None:
+            if await send(self._services, self._sender, delivery):
+                self._taking.add(delivery.webhook_id)
+            else:
+                self._taking.discard(delivery.webhook_id)
+
         try:
-            await _guarded(lambda: send(self._services, self._sender, delivery), "delivery")
+            await _guarded(sent, "delivery")
         finally:
             self._of_webhook[delivery.webhook_id] -= 1
 

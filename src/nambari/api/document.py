@@ -20,6 +20,7 @@ from nambari.api.errors import EVERYWHERE, STATUS
 from nambari.api.headers import HEADERS, REPLAYABLE, of_answer, of_refusal
 from nambari.api.requests import ID_PATTERN, IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_PATTERN
 from nambari.api.schemas import REF, Schema, parameter_schemas, schemas
+from nambari.domain.events import SUBSCRIPTIONS
 from nambari.domain.limits import PURCHASES_PER_SECOND, REQUESTS
 from nambari.domain.refusals import Refusal
 
@@ -138,6 +139,7 @@ def document(routes: Iterable[BaseRoute], currency: str) -> Schema:
         "security": [{"apiKey": []}, {"bearer": []}],
         "tags": [{"name": name, "description": says} for name, says in _TAGS.items()],
         "paths": paths,
+        "webhooks": _webhooks(),
         "components": {
             "schemas": schemas(_shapes([handler for _, handler in handlers])),
             "responses": dict(sorted(responses.items())),
@@ -152,6 +154,31 @@ def document(routes: Iterable[BaseRoute], currency: str) -> Schema:
                 "bearer": {"type": "http", "scheme": "bearer", "description": "The same key, as a bearer token."},
             },
         },
+    }
+
+
+def _webhooks() -> Schema:
+    """What is posted to those who asked for it: one for each event that can be asked for."""
+    event = {"$ref": REF.format(name="Event")}
+    return {
+        each.value: {
+            "post": {
+                "operationId": each.value,
+                "summary": each.meaning,
+                "tags": ["Webhooks"],
+                "description": f"`data`: {each.data}.",
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": {"allOf": [event, {"properties": {"event": {"const": each.value}}}]}
+                        }
+                    },
+                },
+                "responses": {"2XX": {"description": "It arrived. Anything else, and it is sent again."}},
+            }
+        }
+        for each in SUBSCRIPTIONS["*"]
     }
 
 

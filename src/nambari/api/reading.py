@@ -245,7 +245,7 @@ def sentence(fault: str, wanted: Any) -> str:
         expected = " or ".join(_NAMES.get(part.strip(), part.strip()) for part in match[1].split("|"))
         return f"{item}must be {expected}, not {_NAMES.get(match[2], match[2])}"
     if match := re.match(r"Expected `(\w+)`(?: of length)? ([<>]=) (-?[\d.]+)", text):
-        if match.groups() == ("str", ">=", "1"):
+        if match.groups() in {("str", ">=", "1"), ("array", ">=", "1")}:
             return f"{item}must not be empty"
         bound = "at most" if match[2] == "<=" else "at least"
         unit = {"str": " characters long", "array": " items long"}.get(match[1], "")

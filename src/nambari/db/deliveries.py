@@ -87,23 +87,19 @@ async def claim_of_all(
     leased_until: datetime,
     *,
     limit: int,
-    most_of_one: int,
-    being_sent: Mapping[str, int],
+    allowance: Mapping[str, int],
 ) -> list[Claimed]:
-    """Take what is due: up to `limit`, and of one webhook no more than so many at once, one if it is failing.
-
-    `being_sent` is how many of which webhook the caller has in hand already.
-    """
+    """Take what is due: up to `limit`, and of one webhook no more than its allowance; of those without any, one."""
     rows = await connection.fetch(
         """
         WITH due AS MATERIALIZED (
             SELECT d.id FROM webhooks AS w
-            LEFT JOIN unnest($5::text[], $6::int[]) AS busy (webhook_id, count) ON busy.webhook_id = w.id
+            LEFT JOIN unnest($4::text[], $5::int[]) AS known (webhook_id, allowance) ON known.webhook_id = w.id
             CROSS JOIN LATERAL (
                 SELECT id, next_attempt_at FROM deliveries
                 WHERE webhook_id = w.id AND next_attempt_at <= $1
                 ORDER BY next_attempt_at, position
-                LIMIT greatest(CASE WHEN w.failing_since IS NULL THEN $4::int ELSE 1 END - coalesce(busy.count, 0), 0)
+                LIMIT coalesce(known.allowance, 1)
                 FOR UPDATE SKIP LOCKED) AS d
             WHERE w.status = 'active'
             ORDER BY d.next_attempt_at LIMIT $3
@@ -118,9 +114,8 @@ async def claim_of_all(
         now,
         leased_until,
         limit,
-        most_of_one,
-        list(being_sent),
-        list(being_sent.values()),
+        list(allowance),
+        list(allowance.values()),
     )
     return [Claimed(**{**row, "environment": Environment(row["environment"])}) for row in rows]
 

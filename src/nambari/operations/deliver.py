@@ -22,7 +22,6 @@ from nambari.wiring import Services
 
 LEASE = timedelta(seconds=60)
 """Longer than a request may take, with what comes before and after it."""
-MOST_OF_ONE = 8
 
 
 async def place(services: Services, now: datetime, limit: int) -> int:
@@ -58,12 +57,10 @@ async def place(services: Services, now: datetime, limit: int) -> int:
     return len(placed)
 
 
-async def claim(services: Services, now: datetime, limit: int, being_sent: Mapping[str, int]) -> list[Claimed]:
-    """What is due, ours until its lease ends. `being_sent`: how many of which webhook we have in hand."""
+async def claim(services: Services, now: datetime, limit: int, allowance: Mapping[str, int]) -> list[Claimed]:
+    """What is due, ours until its lease ends. `allowance`: how many of which webhook; of any other, one."""
     async with services.database.writing() as connection:
-        return await deliveries.claim_of_all(
-            connection, now, now + LEASE, limit=limit, most_of_one=MOST_OF_ONE, being_sent=being_sent
-        )
+        return await deliveries.claim_of_all(connection, now, now + LEASE, limit=limit, allowance=allowance)
 
 
 async def send(services: Services, sender: Sender, delivery: Claimed) -> bool:
