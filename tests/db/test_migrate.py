@@ -11,12 +11,15 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
 from tests.cast import World, assert_invariants
 from tests.conftest import dsn_of, started
 
 from nambari.api.app import application, with_request_id
 from nambari.db import embedded, engine, schema, server_program
-from nambari.db.migrate import MigrationFailed, migrate, newest_step
+from nambari.db.migrate import STEPS, MigrationFailed, migrate, newest_step
 from nambari.settings import Settings
 
 OLDEST = server_program.OLDEST_MAJOR
@@ -190,3 +193,25 @@ async def live(world: World) -> None:
     assert (await alice.client.get("/v1/phone-numbers", params={"status": "released"})).json()["total"] == 1
     assert (await alice.client.get("/v1/credits/transactions")).json()["total"] == 3
     await assert_invariants(world)
+
+
+def test_events_that_were_there_keep_their_order(empty: str) -> None:
+    """Before there were places, `sequence` was all that there was: they get theirs by it, and new ones come behind."""
+    config = Config()
+    config.set_main_option("script_location", str(STEPS.parent))
+    written = """INSERT INTO events (id, environment, event, subject_id, data, changes, request_id, created_at)
+                 VALUES (%s, 'live', 'api_key.created', 'key_1', '{}', '[]', 'req_1', now())"""
+    engine = sqlalchemy.create_engine(empty.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        connection.commit()
+    engine.dispose()
+    with psycopg.connect(empty) as connection:
+        for name in ("evt_b", "evt_a"):
+            connection.execute(written, [name])
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        connection.execute(written, ["evt_new"])
+    assert told(empty, "SELECT id FROM events WHERE position IS NOT NULL ORDER BY position") == ["evt_b", "evt_a"]
+    assert told(empty, "SELECT id FROM events WHERE position IS NULL") == ["evt_new"]
