@@ -48,13 +48,17 @@ async def _forever(do: Callable[[], Awaitable[object]], what: str, pause_seconds
         await asyncio.sleep(pause_seconds)
 
 
-async def _guarded(do: Callable[[], Awaitable[object]], what: str) -> None:
+async def _guarded(do: Callable[[], Awaitable[object]], what: str) -> bool:
+    """Whether it was done."""
     try:
         await do()
     except DatabaseUnavailable as error:
         _log.warning("the worker waits for the database", at=what, reason=str(error))
     except Exception as error:  # noqa: BLE001 - a bug in one sweep must not end all those to come
         _log.error(f"a {what} failed", kind=type(error).__name__, places=places(error))
+    else:
+        return True
+    return False
 
 
 async def sweep_all(services: Services) -> int:
@@ -137,8 +141,10 @@ async def deliver(services: Services, sender: Sender) -> None:
     deliveries = Deliveries(services, sender)
     try:
         while True:
-            await _guarded(deliveries.begin, "delivery")
-            await deliveries.one_is_done(DELIVERY_PAUSE_SECONDS)
+            if await _guarded(deliveries.begin, "delivery"):
+                await deliveries.one_is_done(DELIVERY_PAUSE_SECONDS)
+            else:
+                await asyncio.sleep(PAUSE_SECONDS)
     finally:
         await deliveries.stop()
 
