@@ -246,7 +246,7 @@ def _place_by_libphonenumber(plan: _Plan, national: str) -> str:
 
 
 def load_place_names() -> None:
-    """Load the names of places now: about a second and 60 MB, which else the first local number costs."""
+    """Load the names of places now: time and memory that else the first local number costs."""
     _place_names()
 
 
