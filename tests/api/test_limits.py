@@ -17,6 +17,7 @@ from nambari.api.app import application, with_request_id
 from nambari.api.limits import OwnCounts, own_limiter
 from nambari.domain.access import Environment
 from nambari.domain.limits import DAY, Limit, LimitKind, allowances
+from nambari.operations import organizations
 from nambari.settings import Settings
 
 NOON = 1_789_128_000.25  # 2026-09-11T12:00:00.25Z
@@ -223,8 +224,7 @@ async def test_another_plan_holds_as_soon_as_the_key_is_read_anew(dsn: str, sett
         world = World(app.state.services, with_request_id(app))
         alice = await customer(world, "free")
         assert standing(await alice.client.get("/v1/kyc"))[:2] == (10, 9)
-        async with world.services.database.writing() as connection:
-            await connection.execute("UPDATE organizations SET plan = 'pro'")
+        await organizations.set_plan(world.services, alice.organization_id, "pro", "req_1", world.services.clock())
         assert standing(await alice.client.get("/v1/kyc"))[:2] == (50, 48)
 
 

@@ -81,3 +81,31 @@ def test_what_is_no_id(nambari: Run, given: str) -> None:
 
 def test_the_environment_is_one_of_two(nambari: Run) -> None:
     assert "'live', 'test'" in refused(nambari("org", "list", "--env", "staging"), 2)
+
+
+def test_another_plan_is_told_once_in_the_trail_of_each_environment(nambari: Run, organization: str) -> None:
+    told = nambari("org", "set", organization, "--plan", "business", "--json").json
+    assert told == {"organization_id": organization, "plan": "business", "plan_before": "free"}
+    again = nambari("org", "set", organization, "--plan", "business")
+    assert (again.code, again.out) == (0, "The plan is business already.\n")
+    assert nambari("org", "show", organization, "--json").json["plan"] == "business"
+    for environment in ("live", "test"):
+        [event] = nambari(
+            *("audit", "--org", organization, "--env", environment, "--event", "organization.updated", "--json")
+        ).lines
+        assert (event["subject_id"], event["key_id"]) == (organization, None)
+        assert event["changes"] == [{"field": "plan", "before": "free", "after": "business"}]
+
+
+@pytest.mark.parametrize("plan", ["gold", "", "PRO", "\u200bpro"])
+def test_another_plan_that_is_none(nambari: Run, organization: str, plan: str) -> None:
+    assert "free, pro" in refused(nambari("org", "set", organization, "--plan", plan), 2)
+    assert nambari("org", "show", organization, "--json").json["plan"] == "free"
+
+
+def test_another_plan_for_nobody(nambari: Run) -> None:
+    assert "There is no organization org_nope." in refused(nambari("org", "set", "org_nope", "--plan", "pro"))
+
+
+def test_what_is_changed_must_be_said(nambari: Run, organization: str) -> None:
+    assert "--plan" in refused(nambari("org", "set", organization), 2)

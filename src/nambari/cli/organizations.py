@@ -12,7 +12,11 @@ from nambari.domain.money import display
 from nambari.operations import organizations
 from nambari.wiring import new_id
 
-group = typer.Typer(help="Organizations: take them in and look at them.", no_args_is_help=True)
+OrganizationId = Annotated[
+    str, typer.Argument(metavar="ORG_ID", parser=read_id, help="Its id, as `nambari org list` shows it.")
+]
+
+group = typer.Typer(help="Organizations: take them in, look at them, put them on a plan.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,6 +49,25 @@ def create(
     )
 
 
+@group.command(name="set", epilog=examples("nambari org set org_01h455vb4pex5vsknk084sn02q --plan business"))
+def set_plan(
+    organization_id: OrganizationId,
+    plan: Annotated[
+        str, typer.Option(metavar="PLAN", help=f"How much it may ask for: {', '.join(organizations.PLANS)}.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Put an organization on another plan.
+
+    Its keys have the new limits within a second, on every process. It is written into its audit trail.
+    """
+    before = session.with_services(
+        lambda services: organizations.set_plan(services, organization_id, plan, new_id("req"), services.clock())
+    )
+    said = f"The plan is {plan} already." if before == plan else f"The plan is {plan} now; it was {before}."
+    output.answer(as_json, {"organization_id": organization_id, "plan": plan, "plan_before": before}, said)
+
+
 @group.command(name="list", epilog=examples("nambari org list", "nambari org list --json | jq -r .organization_id"))
 def list_all(environment: Env = Environment.LIVE, as_json: Json = False) -> None:
     """List all organizations, the oldest first, with what they have in one environment."""
@@ -60,9 +83,7 @@ def list_all(environment: Env = Environment.LIVE, as_json: Json = False) -> None
 
 @group.command(epilog=examples("nambari org show org_01h455vb4pex5vsknk084sn02q --env test"))
 def show(
-    organization_id: Annotated[
-        str, typer.Argument(metavar="ORG_ID", parser=read_id, help="Its id, as `nambari org list` shows it.")
-    ],
+    organization_id: OrganizationId,
     environment: Env = Environment.LIVE,
     as_json: Json = False,
 ) -> None:

@@ -27,6 +27,15 @@ async def insert(connection: Connection, organization_id: str, name: str, plan: 
     )
 
 
+async def set_plan(connection: Connection, organization_id: str, plan: str) -> str | None:
+    """The plan there was, the row locked from here on; None for an organization that does not exist."""
+    before: str | None = await connection.fetchval(
+        "SELECT plan FROM organizations WHERE id = $1 FOR NO KEY UPDATE", organization_id
+    )
+    await connection.execute("UPDATE organizations SET plan = $2 WHERE id = $1", organization_id, plan)
+    return before
+
+
 SUMMARY = """
     SELECT o.id, o.name, o.plan, o.created_at, k.status AS kyc_status, b.available_cents, b.held_cents,
            (SELECT count(*) FROM phone_numbers AS n

@@ -95,6 +95,12 @@ class Event(StrEnum):
         "`plan`",
         False,
     )
+    ORGANIZATION_UPDATED = (
+        "organization.updated",
+        "An operator put the organization on another plan; one line in each environment.",
+        "`plan`",
+        False,
+    )
     KEY_CREATED = (
         "api_key.created",
         "An API key was made; recorded in the environment that it is for.",

@@ -1,4 +1,4 @@
-"""Take in a new organization, and look at those there are."""
+"""Take in a new organization, put one on another plan, and look at those there are."""
 
 from datetime import datetime
 
@@ -6,6 +6,7 @@ from nambari.db import organizations
 from nambari.domain.access import Caller, Environment
 from nambari.domain.events import Event, from_nothing
 from nambari.domain.limits import Plan
+from nambari.domain.phone_number import Change
 from nambari.domain.refusals import invalid
 from nambari.operations import credit
 from nambari.operations.announce import announce
@@ -23,13 +24,9 @@ async def create(services: Services, name: str, plan: str, request_id: str, now:
     name = name.strip()
     if not (1 <= len(name) <= LONGEST_NAME and name.isprintable()):
         raise invalid("name", f"must be 1 to {LONGEST_NAME} printable characters")
-    if plan not in PLANS:
-        raise invalid("plan", f"must be one of {', '.join(PLANS)}")
+    _check_plan(plan)
     organization_id = services.new_id("org")
-    live, test = (
-        Attempt(caller=Caller(None, organization_id, environment), request_id=request_id)
-        for environment in (Environment.LIVE, Environment.TEST)
-    )
+    live, test = _attempts(organization_id, request_id)
     async with services.database.writing() as connection:
         await organizations.insert(connection, organization_id, name, plan, now)
         # Without its name, which may be a person's. Twice, as nothing of one environment is seen in the other.
@@ -39,6 +36,37 @@ async def create(services: Services, name: str, plan: str, request_id: str, now:
             await announce(services, connection, attempt, event, organization_id, data, now, from_nothing(data))
         await credit.add(services, connection, test, TEST_CREDITS_CENTS, None, now)
     return organization_id
+
+
+async def set_plan(services: Services, organization_id: str, plan: str, request_id: str, now: datetime) -> str:
+    """The plan it had until now; holds on every process as soon as a new key does. The same plan changes nothing.
+
+    Raises ValidationError, NotFound.
+    """
+    _check_plan(plan)
+    async with services.database.writing() as connection:
+        before = await organizations.set_plan(connection, organization_id, plan)
+        if before is None:
+            raise credit.no_such_organization(organization_id)
+        if plan != before:
+            event, data, changes = Event.ORGANIZATION_UPDATED, {"plan": plan}, [Change("plan", before, plan)]
+            for attempt in _attempts(organization_id, request_id):
+                await announce(services, connection, attempt, event, organization_id, data, now, changes)
+    return before
+
+
+def _check_plan(plan: str) -> None:
+    if plan not in PLANS:
+        raise invalid("plan", f"must be one of {', '.join(PLANS)}")
+
+
+def _attempts(organization_id: str, request_id: str) -> tuple[Attempt, Attempt]:
+    """An operator's, in the live environment and in the test environment."""
+    live, test = (
+        Attempt(caller=Caller(None, organization_id, environment), request_id=request_id)
+        for environment in (Environment.LIVE, Environment.TEST)
+    )
+    return live, test
 
 
 async def listing(services: Services, environment: Environment) -> list[dict[str, object]]:
