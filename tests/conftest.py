@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -39,17 +40,24 @@ def template(server: embedded.EmbeddedServer) -> str:
 
 
 class Databases:
-    """Makes databases from the template, and drops them."""
+    """Makes databases from the template, the next one while a test still runs: a copy takes longer than most tests."""
 
-    def __init__(self, server: embedded.EmbeddedServer, template: str) -> None:
+    def __init__(self, server: embedded.EmbeddedServer, template: str, maker: Executor) -> None:
         self._server = server
         self._template = template
+        self._maker = maker
         self._count = 0
+        self._next = maker.submit(self._copy, 0)
 
     def make(self) -> str:
         """The DSN of a new, migrated, empty database."""
+        made = self._next.result()
         self._count += 1
-        name = f"test_{self._count}"
+        self._next = self._maker.submit(self._copy, self._count)
+        return made
+
+    def _copy(self, place: int) -> str:
+        name = f"test_{place}"
         with psycopg.connect(self._server.dsn, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY file_copy")
         return dsn_of(self._server, name)
@@ -69,8 +77,9 @@ class Databases:
 
 
 @pytest.fixture(scope="session")
-def databases(server: embedded.EmbeddedServer, template: str) -> Databases:
-    return Databases(server, template)
+def databases(server: embedded.EmbeddedServer, template: str) -> Iterator[Databases]:
+    with ThreadPoolExecutor(1) as maker:
+        yield Databases(server, template, maker)
 
 
 @pytest.fixture

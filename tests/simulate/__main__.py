@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -55,7 +56,8 @@ def databases() -> Iterator[Databases]:
             with psycopg.connect(server.dsn, autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {TEMPLATE}")
             migrate(dsn_of(server, TEMPLATE))
-            yield Databases(server, TEMPLATE)
+            with ThreadPoolExecutor(1) as maker:
+                yield Databases(server, TEMPLATE, maker)
         finally:
             server.close()
 
