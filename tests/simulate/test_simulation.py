@@ -1,6 +1,9 @@
 """Does all hold, whatever customers, operators, workers and time do at once? Two hundred short stories of it."""
 
+import subprocess
+import sys
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from tests.conftest import Databases
@@ -31,6 +34,21 @@ async def test_a_broken_rule_is_found(databases: Databases, monkeypatch: pytest.
     with pytest.raises(Broken, match=by_the_rule) as found:
         await _play_all(databases, range(40), 8)
     assert "── step 1: it is" in str(found.value), "the journal is told"
+
+
+def test_one_story_is_played_by_command() -> None:
+    """As a failing one says that it can be played again."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulate", "--seed", "7", "--steps", "2"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "── step 1" in done.stdout
+    assert done.stdout.endswith("seed 7: all is well after 2 steps\n")
 
 
 async def _play_all(databases: Databases, seeds: range, steps: int) -> None:
