@@ -14,8 +14,8 @@ from litestar.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
-from nambari import logs
-from nambari.api.app import Beside, create_app
+from nambari import logs, metrics
+from nambari.api.app import Beside, application, with_request_id
 from nambari.settings import Settings, read, variable
 from nambari.worker import work
 
@@ -100,21 +100,37 @@ def configure(app: ASGIApp | str, **more: Any) -> uvicorn.Config:
     )
 
 
-def serve(settings: Settings, dsn: str, listening: socket, *, workers: int, sweeps: bool) -> bool:
+def serve(
+    settings: Settings,
+    dsn: str,
+    listening: socket,
+    *,
+    workers: int,
+    sweeps: bool,
+    measured_at: metrics.Address | None = None,
+) -> bool:
     """Serve on an open socket, in `workers` processes, until a signal; requests in flight are finished.
 
-    False if it could not even start.
+    False if it could not even start. Raises NotTold if metrics cannot be served at `measured_at`.
     """
     if workers == 1:
-        server = uvicorn.Server(configure(create_app(settings, dsn, beside=work if sweeps else None)))
+        requests = metrics.Requests() if measured_at else None
+        server = uvicorn.Server(configure(_app(settings, dsn, work if sweeps else None, requests)))
         settle()
-        server.run([listening])
+        with metrics.told(measured_at, settings, dsn, requests):
+            server.run([listening])
         return server.started
     os.environ[variable("database_url")] = dsn  # what the processes read, as each builds its application itself
     factory = sweeping_app if sweeps else app_alone
     config = configure(f"{factory.__module__}:{factory.__name__}", workers=workers)
-    Multiprocess(config, sockets=[listening]).run()
+    with metrics.shared(measured_at), metrics.told(measured_at, settings, dsn):
+        Multiprocess(config, sockets=[listening]).run()
     return True
+
+
+def _app(settings: Settings, dsn: str, beside: Beside | None, requests: metrics.Requests | None) -> ASGIApp:
+    app = application(settings, dsn, beside)
+    return with_request_id(requests.around(app) if requests else app)
 
 
 def sweeping_app() -> ASGIApp:
@@ -131,7 +147,7 @@ def _app_of_environment(beside: Beside | None) -> ASGIApp:
     settings = read(os.environ)
     logs.configure(settings.log_level)
     Thread(target=_end_with_parent, daemon=True).start()
-    app = create_app(settings, settings.database_url, beside=beside)
+    app = _app(settings, settings.database_url, beside, metrics.requests_of_one_of_several())
     settle()
     return app
 

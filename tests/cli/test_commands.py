@@ -10,8 +10,8 @@ from tests.cli.conftest import Run
 from nambari.cli.program import app
 
 COMMANDS = {
-    "serve": {"--host", "--port", "--workers", "--no-worker"},
-    "worker": set(),
+    "serve": {"--host", "--port", "--workers", "--no-worker", "--metrics"},
+    "worker": {"--metrics"},
     "demo": {"--port", "--fresh"},
     "migrate": set(),
     "backup": {"FILE", "--json"},
@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": {"--port", "--json"},
     "org create": {"--name", "--plan", "--json"},
     "org list": {"--env", "--json"},
+    "org set": {"ORG_ID", "--plan", "--json"},
     "org show": {"ORG_ID", "--env", "--json"},
     "key create": {
         *("--org", "--operator", "--env", "--scopes", "--name", "--allowed-ip", "--expires-at", "--json"),

@@ -3,6 +3,7 @@
 import os
 import socket
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from typer.exceptions import TyperException
@@ -10,6 +11,7 @@ from typer.exceptions import TyperException
 from nambari import logs, server, worker
 from nambari.cli import session
 from nambari.db import migrate as migration
+from nambari.metrics import Address, NotTold, told
 from nambari.settings import Settings
 from nambari.wiring import open_services
 
@@ -20,6 +22,28 @@ BACKLOG = 2048
 
 Host = Annotated[str, typer.Option(help="The address to serve on.")]
 Port = Annotated[int, typer.Option(help="The port to serve on.", min=1, max=65535)]
+
+
+def _read_address(text: str) -> Address:
+    try:
+        parts = urlsplit(f"//{text.strip()}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port or parts.netloc != text.strip() or "@" in text:
+        raise typer.BadParameter(f"{text!r} is no address and port, such as 127.0.0.1:9464 or [::1]:9464.")
+    return Address(host, port)
+
+
+Metrics = Annotated[
+    Address | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        parser=_read_address,
+        help="Where Prometheus is told at /metrics how it goes, such as 127.0.0.1:9464; without it, nowhere."
+        " It needs no key: choose an address that customers do not reach.",
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,6 +57,7 @@ def serve(
     port: Port = DEFAULT_PORT,
     workers: Annotated[int, typer.Option(help="How many processes answer.", min=1, max=MOST_WORKERS)] = 1,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave the sweeps to `nambari worker`.")] = False,
+    metrics: Metrics = None,
 ) -> int:
     """Serve the API, and unless told not to, do what falls due in the background.
 
@@ -45,15 +70,31 @@ def serve(
         typer.echo(
             f"Nambari serves {url(host, port)}/v1; its documentation is at {url(host, port)}/docs. Ctrl-C ends it."
         )
-        return run(settings, dsn, listening, workers=workers, sweeps=not no_worker)
+        return run(settings, dsn, listening, workers=workers, sweeps=not no_worker, measured_at=metrics)
 
 
-def run(settings: Settings, dsn: str, listening: socket.socket, *, workers: int, sweeps: bool) -> int:
-    """The exit code, once a signal has ended it."""
+def run(
+    settings: Settings,
+    dsn: str,
+    listening: socket.socket,
+    *,
+    workers: int,
+    sweeps: bool,
+    measured_at: Address | None = None,
+) -> int:
+    """The exit code, once a signal has ended it. Raises TyperException for metrics at an address that is none."""
     try:
-        return 0 if server.serve(settings, dsn, listening, workers=workers, sweeps=sweeps) else 1
+        started = server.serve(settings, dsn, listening, workers=workers, sweeps=sweeps, measured_at=measured_at)
     except (KeyboardInterrupt, session.Terminated):
         return 0
+    except NotTold as error:
+        raise _not_told(measured_at, error) from None
+    return 0 if started else 1
+
+
+def _not_told(address: Address | None, error: NotTold) -> TyperException:
+    where = f"{address.host}:{address.port}" if address else ""
+    return TyperException(f"Metrics cannot be served at {where}: {error}. Take another address with --metrics.")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -70,7 +111,7 @@ def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def work() -> int:
+def work(metrics: Metrics = None) -> int:
     """Do what falls due in the background, and nothing else. Any number of these may run at once."""
     settings = session.read_settings()
     logs.configure(settings.log_level)
@@ -78,9 +119,12 @@ def work() -> int:
         session.bring_up_to_date(settings, dsn)
         typer.echo("Nambari's worker is running. Ctrl-C ends it.")
         try:
-            session.run(_work(settings, dsn))
+            with told(metrics, settings, dsn):
+                session.run(_work(settings, dsn))
         except (KeyboardInterrupt, session.Terminated):
             return 0
+        except NotTold as error:
+            raise _not_told(metrics, error) from None
     return 0
 
 
