@@ -246,7 +246,8 @@ def _delivered() -> list[str]:
             such as `phone_number.*`, or `*`. Each event is posted to it at least once, those of one object in their
             order: the next waits for the one before. Any answer of 200 to 299 within 15 s means that it arrived;
             redirects are not followed. Else it is tried again, the waits being {waits} seconds and up to a tenth more,
-            then given up; `GET /v1/webhooks/{{id}}/deliveries` tells what came of it, and a `replay` sends it again.
+            then given up; `GET /v1/webhooks/{{id}}/deliveries` tells what came of it, `…/deliveries/{{id}}/attempts` of each
+            attempt, and a `replay` sends it again, or a range of events: `POST /v1/webhooks/{{id}}/replay`.
             A webhook at which nothing arrived for a week is disabled. `webhook-id` is the event's id and the same at
             every attempt: who has seen it before need not act again. With the secret `{secret}` this is sent:
             """

@@ -24,12 +24,16 @@ from nambari.domain.webhook import Outcome
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 MOST_BODY_BYTES = 16 * 1024
+SHOWN_CHARACTERS = 1000
+"""How much of an answer is told."""
 KEPT_ALIVE_SECONDS = 10.0
 KEPT_ALIVE = 64
 RESOLVERS = 32
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host."""
+MayShow = Callable[[str], bool]
+"""Whether what this address answered may be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +110,11 @@ class Sender:
         self,
         allowed: Sequence[Network],
         ssl_context: ssl.SSLContext,
+        may_show: MayShow,
         resolve: Resolve | None = None,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
+        self._may_show = may_show
         self._threads = ThreadPoolExecutor(RESOLVERS, "resolve")  # of our own: a slow name holds up nothing else
         self._total_seconds = total_seconds
         self._pool = httpcore2.AsyncConnectionPool(
@@ -130,12 +136,12 @@ class Sender:
         return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
 
     async def send(self, message: Message) -> Outcome:
-        """One attempt. It raises nothing: whatever goes wrong is told in words, and nothing of what came back is."""
+        """One attempt. It raises nothing: whatever goes wrong is told in words, and what came back where it may be."""
         began = time.monotonic()
-        status, error = None, None
+        status, body, error = None, None, None
         try:
             async with asyncio.timeout(self._total_seconds):
-                status = await self._post(message)
+                status, body = await self._post(message)
         except (TimeoutError, httpcore2.TimeoutException):
             error = "There was no answer in time."
         except NotReachable:
@@ -149,20 +155,28 @@ class Sender:
             error = "The connection broke, or what came back was no HTTP."
         else:
             error = _fault_of(status)
-        return Outcome(response_status=status, duration_ms=round((time.monotonic() - began) * 1000), error=error)
+        milliseconds = round((time.monotonic() - began) * 1000)
+        return Outcome(response_status=status, duration_ms=milliseconds, error=error, response_body=body)
 
-    async def _post(self, message: Message) -> int:
+    async def _post(self, message: Message) -> tuple[int, str | None]:
+        """The status, and the beginning of the body if it may be told."""
         timeouts = {"connect": CONNECT_SECONDS, "read": TOTAL_SECONDS, "write": TOTAL_SECONDS, "pool": CONNECT_SECONDS}
         headers = list(signed(message).items())
         async with self._pool.stream(
             "POST", message.url, headers=headers, content=message.body, extensions={"timeout": timeouts}
         ) as response:
-            read = 0
+            peer = response.extensions["network_stream"].get_extra_info("server_addr")
+            body = bytearray()
             async for part in response.aiter_stream():
-                read += len(part)
-                if read > MOST_BODY_BYTES:
-                    break  # the status is all we need; the connection is closed with what is left
-            return int(response.status)
+                body += part
+                if len(body) > MOST_BODY_BYTES:
+                    break  # the rest is of no use to us; the connection is closed with what is left
+            return int(response.status), _shown(body) if peer and self._may_show(str(peer[0])) else None
+
+
+def _shown(body: bytearray) -> str:
+    """The beginning as text: what is none of UTF-8 is replaced, and so is NUL, which the database does not take."""
+    return bytes(body[: SHOWN_CHARACTERS * 4]).decode(errors="replace")[:SHOWN_CHARACTERS].replace("\0", "\ufffd")
 
 
 def _why_not_connected(failure: Exception) -> str:

@@ -87,6 +87,20 @@ class Settings:
         "Comma-separated waits before each attempt to deliver an event, seconds, the first one's too, at most 50; none:"
         " at once, after 1 min, 5 min, 30 min, 2 h, then daily for 3 days.",
     )
+    webhook_ca_file: str = _setting(
+        "",
+        "A PEM file of certificate authorities of your own, which receivers' certificates may be from besides those"
+        " that are publicly known.",
+    )
+    webhook_answers: str = _setting(
+        "public",
+        "Of which receivers the log of deliveries shows the first 1,000 characters that they answered: public (those at"
+        " public addresses), all (those in your allowed networks too), or none.",
+    )
+    delivery_log_days: int = _setting(
+        30,
+        "How many days the log keeps a delivery that arrived or was given up, 1 to 3650; the worker then removes it.",
+    )
     log_level: str = _setting("info", "What is logged: debug, info, warning or error.")
 
 
@@ -151,6 +165,9 @@ def _check(settings: Settings) -> None:
         "like `7,NG=30,NG/mobile=45`, each place once, in days up to 3650",
     )
     need(settings.suspended_inbound in {"reject", "route"}, "suspended_inbound", "reject or route")
+    need(_holds_authorities(settings.webhook_ca_file), "webhook_ca_file", "a PEM file of certificates that can be read")
+    need(settings.webhook_answers in {"public", "all", "none"}, "webhook_answers", "public, all or none")
+    need(1 <= settings.delivery_log_days <= 3650, "delivery_log_days", "between 1 and 3650")
     need(settings.idempotency_hours >= 24, "idempotency_hours", "at least 24")
     currency = settings.currency
     need(
@@ -174,6 +191,19 @@ def _check(settings: Settings) -> None:
                 ipaddress.ip_network(each, strict=False)
             except ValueError:
                 raise InvalidSetting(f"{variable(name)} must be addresses or CIDRs; {each!r} is neither.") from None
+
+
+def _holds_authorities(path: str) -> bool:
+    """Looked at now: a worker that runs beside the service could tell nobody."""
+    if not path:
+        return True
+    import ssl  # noqa: PLC0415 - most starts do without it
+
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _names_a_counter(url: str) -> bool:

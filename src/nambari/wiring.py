@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from nambari.db.engine import Database
 from nambari.domain.access import SECRET_LENGTH, SECRET_LETTERS
 from nambari.domain.reach import Network, networks
 from nambari.domain.release import Aging
-from nambari.domain.webhook import WAITS
+from nambari.domain.webhook import WAITS, AnswersShown, may_show
 from nambari.sending import Resolve, Sender
 from nambari.settings import Settings
 
@@ -160,7 +160,13 @@ async def open_sender(services: Services, resolve: Resolve | None = None) -> Asy
     """What sends events to their receivers; `resolve` stands in for the system's way to find a host's addresses."""
     import httpx2  # noqa: PLC0415 - a start without a worker does without it
 
-    sender = Sender(services.webhook_networks, httpx2.create_ssl_context(trust_env=False), resolve)
+    settings = services.settings
+    context = httpx2.create_ssl_context(trust_env=False)
+    if settings.webhook_ca_file:
+        context.load_verify_locations(settings.webhook_ca_file)
+    sender = Sender(
+        services.webhook_networks, context, partial(may_show, AnswersShown(settings.webhook_answers)), resolve
+    )
     try:
         yield sender
     finally:

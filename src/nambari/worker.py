@@ -4,6 +4,7 @@ Any number of processes may run it at once.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -14,14 +15,21 @@ from nambari.db.deliveries import Claimed
 from nambari.db.engine import DatabaseUnavailable
 from nambari.logs import places
 from nambari.operations import forget, renew, stock
-from nambari.operations.deliver import claim, place, send
+from nambari.operations.deliver import Sent, claim, place, send, settle
 from nambari.sending import Sender
 from nambari.wiring import Services, open_sender
 
 Sweep = Callable[[Services, datetime, int], Awaitable[int]]
 """Does what is due at an instant, at most so many; how many it did."""
 
-SWEEPS: tuple[Sweep, ...] = (renew.due, renew.forecasts, stock.come_of_age, forget.answers, forget.holds)
+SWEEPS: tuple[Sweep, ...] = (
+    renew.due,
+    renew.forecasts,
+    stock.come_of_age,
+    forget.answers,
+    forget.holds,
+    forget.deliveries,
+)
 BATCH = 500
 PAUSE_SECONDS = 10.0
 
@@ -74,7 +82,10 @@ async def sweep_all(services: Services) -> int:
 
 
 class Deliveries:
-    """What one process sends: so many at once, and of one webhook no more than its share."""
+    """What one process sends: so many at once, and of one webhook no more than its share.
+
+    What was sent is settled together with all that came back by then, before more is claimed.
+    """
 
     def __init__(self, services: Services, sender: Sender) -> None:
         self._services = services
@@ -82,10 +93,16 @@ class Deliveries:
         self._tasks: set[asyncio.Task[None]] = set()
         self._of_webhook: Counter[str] = Counter()
         self._taking: set[str] = set()
+        self._sent: list[Sent] = []
+        self._came_back = asyncio.Event()
 
-    async def begin(self) -> int:
-        """Fan out what is new and start what is due, as far as there is room; how many that is."""
+    async def go_on(self) -> int:
+        """Settle what came back, fan out what is new and start what is due, as far as there is room; how many."""
         services = self._services
+        self._came_back.clear()
+        if sent := self._sent:
+            self._sent = []  # if this fails, their leases end, and they are sent again
+            await settle(services, sent)
         while await place(services, services.clock(), BATCH):
             pass
         room = AT_ONCE - len(self._tasks)
@@ -109,7 +126,9 @@ class Deliveries:
 
     async def _send(self, delivery: Claimed) -> None:
         async def sent() -> None:
-            if await send(self._services, self._sender, delivery):
+            done = await send(self._services, self._sender, delivery)
+            self._sent.append(done)
+            if done.outcome.error is None:
                 self._taking.add(delivery.webhook_id)
             else:
                 self._taking.discard(delivery.webhook_id)
@@ -118,16 +137,15 @@ class Deliveries:
             await _guarded(sent, "delivery")
         finally:
             self._of_webhook[delivery.webhook_id] -= 1
+            self._came_back.set()
 
-    async def one_is_done(self, timeout_seconds: float | None) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
-        elif timeout_seconds is not None:
-            await asyncio.sleep(timeout_seconds)
+    async def something_came_back(self) -> None:
+        await self._came_back.wait()
 
     @property
     def under_way(self) -> int:
-        return len(self._tasks)
+        """Those that are being sent, and those that are still to be settled."""
+        return len(self._tasks) + len(self._sent)
 
     async def stop(self) -> None:
         """What is under way is left: its leases end, and it is sent again."""
@@ -141,8 +159,10 @@ async def deliver(services: Services, sender: Sender) -> None:
     deliveries = Deliveries(services, sender)
     try:
         while True:
-            if await _guarded(deliveries.begin, "delivery"):
-                await deliveries.one_is_done(DELIVERY_PAUSE_SECONDS)
+            if await _guarded(deliveries.go_on, "delivery"):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DELIVERY_PAUSE_SECONDS):
+                        await deliveries.something_came_back()
             else:
                 await asyncio.sleep(PAUSE_SECONDS)
     finally:
@@ -154,9 +174,9 @@ async def deliver_all(services: Services, sender: Sender) -> int:
     deliveries = Deliveries(services, sender)
     done = 0
     try:
-        while (begun := await deliveries.begin()) or deliveries.under_way:
+        while (begun := await deliveries.go_on()) or deliveries.under_way:
             done += begun
-            await deliveries.one_is_done(None)
+            await deliveries.something_came_back()
     finally:
         await deliveries.stop()
     return done

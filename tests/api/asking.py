@@ -21,6 +21,7 @@ READS = [
     ("GET", "/v1/webhooks", "webhooks:read"),
     ("GET", "/v1/webhooks/wh_none", "webhooks:read"),
     ("GET", "/v1/webhooks/wh_none/deliveries", "webhooks:read"),
+    ("GET", "/v1/webhooks/wh_none/deliveries/dlv_none/attempts", "webhooks:read"),
 ]
 WRITES = [
     ("POST", "/v1/phone-numbers", "numbers:write"),
@@ -38,6 +39,7 @@ WRITES = [
     ("DELETE", "/v1/webhooks/wh_none", "webhooks:write"),
     ("POST", "/v1/webhooks/wh_none/rotate-secret", "webhooks:write"),
     ("POST", "/v1/webhooks/wh_none/deliveries/dlv_none/replay", "webhooks:write"),
+    ("POST", "/v1/webhooks/wh_none/replay", "webhooks:write"),
 ]
 OF_OPERATORS = [
     ("POST", "/v1/routing/inbound", "routing:read"),

@@ -57,7 +57,16 @@ def test_it_is_openapi_and_names_every_operation(described: dict[str, Any]) -> N
         *("listEndpoints", "createEndpoint", "getEndpoint", "updateEndpoint", "deleteEndpoint"),
         *("getCredits", "listTransactions", "getKyc", "submitKyc", "listEvents"),
         *("listWebhooks", "createWebhook", "getWebhook", "updateWebhook", "deleteWebhook", "rotateWebhookSecret"),
-        *("listDeliveries", "replayDelivery", "listAudit", "moveTestCredits", "getTestClock", "advanceTestClock"),
+        *(
+            "listDeliveries",
+            "listDeliveryAttempts",
+            "replayDelivery",
+            "replayEvents",
+            "listAudit",
+            "moveTestCredits",
+            "getTestClock",
+            "advanceTestClock",
+        ),
         *("routeInbound", "routeOutbound", "health", "ready"),
     ]
     for name, operation in operations(described):
@@ -118,7 +127,7 @@ def test_every_field_is_described_and_requests_take_no_others(described: dict[st
             if field.endswith("_cents"):
                 assert each.get("anyOf", [each])[0]["type"] == "integer"
     orders = ("HoldOrder", "TestCredits", "ClockAdvance", "InboundCall", "OutboundCall", "TestCall")
-    hooks = ("NewWebhook", "WebhookChanges")
+    hooks = ("NewWebhook", "WebhookChanges", "Replay")
     for name in ("NumberOrder", "NumberChanges", "EndpointChanges", "KycSubmission", *orders, *hooks):
         assert described["components"]["schemas"][name]["additionalProperties"] is False
 

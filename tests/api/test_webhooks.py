@@ -133,15 +133,20 @@ async def test_others_find_nothing(world: World) -> None:
             ("DELETE", "/v1/webhooks/{}"),
             ("POST", "/v1/webhooks/{}/rotate-secret"),
             ("GET", "/v1/webhooks/{}/deliveries"),
+            ("GET", "/v1/webhooks/{}/deliveries/" + delivery["id"] + "/attempts"),
             ("POST", "/v1/webhooks/{}/deliveries/" + delivery["id"] + "/replay"),
+            ("POST", "/v1/webhooks/{}/replay"),
         ):
-            body: dict[str, Any] = {"json": {"status": "inactive"}} if method == "PATCH" else {}
+            bodies = {"PATCH": {"status": "inactive"}, "POST": {"from": "2020-01-01T00:00:00Z"}}
+            has_one = method in bodies and path.count("/") == 3 + path.endswith("webhooks/{}/replay")
+            body: dict[str, Any] = {"json": bodies[method]} if has_one else {}
             anothers = await stranger.client.request(method, path.format(mine["id"]), **body)
             nobodys = await stranger.client.request(method, path.format("wh_none"), **body)
             refused(anothers, 404, "NOT_FOUND")
             assert but_for_the_id(anothers) == but_for_the_id(nobodys)
         through = f"/v1/webhooks/{theirs['id']}/deliveries/{delivery['id']}/replay"
         refused(await stranger.client.post(through), 404, "NOT_FOUND")
+        refused(await stranger.client.get(through.replace("/replay", "/attempts")), 404, "NOT_FOUND")
         [event, *_] = (await alice.client.get("/v1/events")).json()["events"]
         anothers = await stranger.client.get(f"/v1/events?starting_after={event['id']}")
         nobodys = await stranger.client.get("/v1/events?starting_after=evt_none")

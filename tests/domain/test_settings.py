@@ -4,6 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from nambari.settings import InvalidSetting, Settings, read, variable
@@ -26,6 +27,9 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "suspended_inbound": ("route", "route"),
     "webhook_allowed_networks": ("127.0.0.0/8, fd00::/8", ("127.0.0.0/8", "fd00::/8")),
     "webhook_retry_seconds": ("0, 5,60", ("0", "5", "60")),
+    "webhook_ca_file": (certifi.where(), certifi.where()),
+    "webhook_answers": ("all", "all"),
+    "delivery_log_days": ("7", 7),
     "log_level": ("debug", "debug"),
 }
 
@@ -127,6 +131,11 @@ def test_what_is_not_ours_is_left_alone() -> None:
         ("aging_days", "7,7"),
         ("aging_days", "NG=1,NG=2"),
         ("suspended_inbound", "drop"),
+        ("webhook_ca_file", "/nonexistent/ca.pem"),
+        ("webhook_ca_file", "pyproject.toml"),
+        ("webhook_answers", "some"),
+        ("delivery_log_days", "0"),
+        ("delivery_log_days", "3651"),
         ("log_level", "loud"),
         ("log_level", "INFO"),
     ],

@@ -4,28 +4,29 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
-from tests.api.asking import bought, made, refused
-from tests.cast import Person, World
+from tests.api.asking import AGENT, bought, faults, made, refused
+from tests.cast import World
+from tests.delivering import attempts, delivered, hook, log, rename, sending
 from tests.moving import MovingWorld
 from tests.receiver import Received, Receiver, answer, receiving
 
 from nambari import worker
 from nambari.domain.access import Environment
+from nambari.domain.webhook import AnswersShown, may_show
 from nambari.operations import deliver, kyc
 from nambari.sending import Sender
 from nambari.settings import Settings
 from nambari.wiring import open_sender
-
-ENDPOINT = {"name": "Reception", "type": "agent", "url": "sip:reception@sip.example.com"}
 
 
 @pytest.fixture
@@ -39,38 +40,6 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield made
 
 
-@asynccontextmanager
-async def sending(world: World) -> AsyncIterator[Sender]:
-    async with open_sender(world.services) as sender:
-        yield sender
-
-
-async def delivered(world: World) -> int:
-    """Deliver what is due; how many attempts that took."""
-    async with sending(world) as sender:
-        return await worker.deliver_all(world.services, sender)
-
-
-async def hook(person: Person, url: str, events: list[str] | None = None) -> dict[str, Any]:
-    told = await person.client.post("/v1/webhooks", json={"url": url, "events": events or ["*"]})
-    assert told.status_code == 201, told.text
-    found: dict[str, Any] = told.json()
-    return found
-
-
-async def log(person: Person, webhook: dict[str, Any], query: str = "limit=100") -> list[dict[str, Any]]:
-    told = await person.client.get(f"/v1/webhooks/{webhook['id']}/deliveries?{query}")
-    assert told.status_code == 200, told.text
-    found: list[dict[str, Any]] = told.json()["deliveries"]
-    return found
-
-
-async def rename(person: Person, endpoint: dict[str, Any], *names: str) -> None:
-    for name in names:
-        told = await person.client.patch(f"/v1/endpoints/{endpoint['id']}", json={"name": name})
-        assert told.status_code == 200
-
-
 # ── What arrives ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -79,7 +48,7 @@ async def test_it_arrives_signed_and_is_in_the_log(world: World, receiver: Recei
     webhook = await hook(alice, receiver.url("/in?from=nambari"), ["phone_number.*"])
     [item] = await world.stock()
     number = await bought(alice.client, item)
-    await alice.client.post("/v1/endpoints", json=ENDPOINT)  # not asked for
+    await alice.client.post("/v1/endpoints", json=AGENT)  # not asked for
     assert await delivered(world) == 1
     [one] = receiver.received
     assert one.target == "/in?from=nambari"
@@ -143,10 +112,10 @@ async def test_nothing_of_others_arrives_and_nothing_unannounced(world: World, r
     await delivered(world)
     receiver.received.clear()
     for other in (mallory, tester):
-        await other.client.post("/v1/endpoints", json=ENDPOINT)
+        await other.client.post("/v1/endpoints", json=AGENT)
     await world.key(alice.organization_id)  # api_key.created: for the trail alone
     await alice.client.post("/v1/webhooks", json={"url": receiver.url(), "events": ["kyc.*"], "status": "inactive"})
-    await alice.client.post("/v1/endpoints", json=ENDPOINT)
+    await alice.client.post("/v1/endpoints", json=AGENT)
     await delivered(world)
     assert receiver.names == ["endpoint.created"]
 
@@ -319,18 +288,102 @@ async def test_one_of_fifty_hangs_and_holds_up_none(world: World) -> None:
             await made(alice.client)
         async with sending(world) as sender:
             working = asyncio.create_task(worker.deliver(world.services, sender))
-            async with asyncio.timeout(14):  # less than the hanging one is waited for
+            async with asyncio.timeout(60):
                 while any(len(each.received) < 20 for each in others):
                     waiting = [asyncio.create_task(each.asked.wait()) for each in others if len(each.received) < 20]
                     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                     for task, each in zip(waiting, others, strict=False):
                         task.cancel()
                         each.asked.clear()
+            [*waiting_for] = await world.fetch(
+                "SELECT attempts, claims FROM deliveries JOIN webhooks AS w ON w.id = webhook_id"
+                " WHERE w.url = $1 AND claims > 0",
+                hanging.url(),
+            )
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
+    assert [tuple(each) for each in waiting_for] == [(0, 1)], "all is with the others while the first still hangs"
     assert len(hanging.received) == 1
     for each in others:
         assert len({one.headers["webhook-id"] for one in each.received}) == len(each.received) == 20
+
+
+# ── The log ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_log_has_every_attempt_before_a_replay_too(moving: MovingWorld, receiver: Receiver) -> None:
+    answers = iter([answer(503, b"Later, please."), None, answer(200, "Grüße\0".encode()), answer(204)])
+    receiver.answers = lambda _: next(answers)
+    alice = await moving.person()
+    webhook = await hook(alice, receiver.url(), ["endpoint.*"])
+    await made(alice.client)
+    shown = replace(moving.services, settings=replace(moving.services.settings, webhook_answers="all"))
+    context, networks = ssl.create_default_context(), shown.webhook_networks
+    impatient = Sender(networks, context, partial(may_show, AnswersShown.ALL), total_seconds=0.2)
+    async with open_sender(shown) as patient:
+        for sender, seconds in ((patient, 0), (impatient, 67), (patient, 330), (patient, 0)):
+            moving.clock.now += timedelta(seconds=seconds)
+            assert await worker.deliver_all(shown, sender) == 1
+            [line] = await log(alice, webhook)
+            if line["status"] == "delivered":
+                await alice.client.post(f"/v1/webhooks/{webhook['id']}/deliveries/{line['id']}/replay")
+    await impatient.close()
+    told = await attempts(alice, line)
+    assert [(each["response_status"], each["response_body"], each["error"]) for each in told] == [
+        (503, "Later, please.", "The receiver answered 503; 200 to 299 is taken for received."),
+        (None, None, "There was no answer in time."),
+        (200, "Grüße\ufffd", None),
+        (204, "", None),
+    ]
+    assert all(each["duration_ms"] >= 0 for each in told)
+    times = [datetime.fromisoformat(each["attempted_at"]) for each in told]
+    assert times == sorted(times)
+    assert times[1] - times[0] == timedelta(seconds=67)
+    assert await attempts(alice, line, "limit=2&offset=1") == told[1:3]
+    query = f"/v1/webhooks/{webhook['id']}/deliveries/{line['id']}/attempts?limit=0"
+    assert list(faults(await alice.client.get(query))) == ["limit"]
+
+
+async def test_who_settles_too_late_has_tried_all_the_same(moving: MovingWorld, receiver: Receiver) -> None:
+    alice = await moving.person()
+    webhook = await hook(alice, receiver.url(), ["endpoint.*"])
+    await made(alice.client)
+    await deliver.place(moving.services, moving.clock(), 100)
+    [late] = await deliver.claim(moving.services, moving.clock(), 10, {})
+    moving.clock.now += deliver.LEASE
+    assert await delivered(moving) == 1
+    async with sending(moving) as sender:
+        await deliver.settle(moving.services, [await deliver.send(moving.services, sender, late)])
+    [line] = await log(alice, webhook)
+    assert line["attempts"] == 1
+    assert len(await attempts(alice, line)) == 2
+
+
+async def test_of_an_answer_the_beginning_is_shown(world: World, receiver: Receiver) -> None:
+    receiver.answers = lambda _: answer(200, b"\xff" + "é".encode() * 600 + b"x" * 9000)
+    assert await _shown(world, receiver, "all") == "\ufffd" + "é" * 600 + "x" * 399
+
+
+@pytest.mark.parametrize("shown", ["public", "none"])
+async def test_what_the_operators_own_network_answers_is_not_shown(
+    world: World, receiver: Receiver, shown: str
+) -> None:
+    receiver.answers = lambda _: answer(200, b"The inside of a network.")
+    assert await _shown(world, receiver, shown) is None
+
+
+async def _shown(world: World, receiver: Receiver, shown: str) -> str | None:
+    alice = await world.person()
+    webhook = await hook(alice, receiver.url(), ["endpoint.*"])
+    await made(alice.client)
+    services = replace(world.services, settings=replace(world.services.settings, webhook_answers=shown))
+    async with open_sender(services) as sender:
+        assert await worker.deliver_all(services, sender) == 1
+    [line] = await log(alice, webhook)
+    [one] = await attempts(alice, line)
+    assert one["response_status"] == 200
+    body: str | None = one["response_body"]
+    return body
 
 
 # ── Workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -384,7 +437,7 @@ async def test_who_settles_too_late_settles_nothing(moving: MovingWorld, receive
     assert await delivered(moving) == 1
     async with sending(moving) as sender:
         receiver.answers = lambda _: answer(500)
-        await deliver.send(moving.services, sender, late)
+        await deliver.settle(moving.services, [await deliver.send(moving.services, sender, late)])
     [line] = await log(alice, webhook)
     assert (line["status"], line["response_status"]) == ("delivered", 200)
 

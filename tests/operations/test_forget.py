@@ -3,14 +3,25 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
 from tests.cast import World
+from tests.delivering import delivered, hook
+from tests.moving import MovingWorld
 from tests.operations.racing import Processes
+from tests.receiver import answer, receiving
 
 from nambari import worker
-from nambari.operations import forget
+from nambari.operations import deliver, forget
+from nambari.settings import Settings
 
 AGENT = {"name": "Agent", "type": "agent", "url": "sip:agent@sip.example.com"}
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(data_dir=Path("/nonexistent"), database_connections=10, webhook_allowed_networks=("127.0.0.0/8",))
 
 
 async def create(world: World, client: object, key: str) -> bool:
@@ -59,3 +70,45 @@ async def test_many_workers_forget_each_hold_once(world: World, processes: Proce
     assert sum(done) + await world.value("SELECT count(*) FROM holds") == 30
     assert await forget.holds(world.services, later, 100) == 30 - sum(done)
     assert await world.value("SELECT count(*) FROM holds") == 0
+
+
+async def test_deliveries_are_forgotten_after_their_time_and_never_what_is_pending(moving: MovingWorld) -> None:
+    alice = await moving.person()
+    async with receiving() as receiver:
+        await hook(alice, receiver.url(), ["endpoint.*"])
+        for place in range(6):
+            await create(moving, alice.client, f"key {place}")
+        assert await delivered(moving) == 6
+        receiver.answers = lambda _: answer(500)
+        await create(moving, alice.client, "waits")
+        assert await delivered(moving) == 1
+    async with moving.services.database.writing() as connection:
+        await connection.execute(
+            "UPDATE deliveries SET status = 'failed' WHERE status = 'delivered' AND position % 2 = 0"
+        )
+    last = moving.clock.now
+    kept_for = timedelta(days=moving.services.settings.delivery_log_days)
+    assert await forget.deliveries(moving.services, last + kept_for, 100) == 0
+    later = last + kept_for + timedelta(microseconds=1)
+    assert [await forget.deliveries(moving.services, later, 4) for _ in range(3)] == [4, 2, 0]
+    assert await forget.deliveries(moving.services, later + timedelta(days=3650), 100) == 0
+    assert await moving.value("SELECT string_agg(status, '') FROM deliveries") == "pending"
+    assert await moving.value("SELECT count(*) FROM delivery_attempts") == 1
+
+
+async def test_many_workers_forget_each_delivery_once(world: World, processes: Processes) -> None:
+    alice = await world.person()
+    await hook(alice, "https://example.com/", ["endpoint.*"])
+    for place in range(30):
+        await create(world, alice.client, f"key {place}")
+    while await deliver.place(world.services, world.services.clock(), 500):
+        pass
+    async with world.services.database.writing() as connection:
+        await connection.execute(
+            "UPDATE deliveries SET status = 'failed', next_attempt_at = NULL, last_attempt_at = now()"
+        )
+    later = world.services.clock() + timedelta(days=31)
+    done = await asyncio.gather(*(forget.deliveries(each.services, later, 7) for each in processes.worlds))
+    left = await world.value("SELECT count(*) FROM deliveries")
+    assert sum(done) + left == 30
+    assert await forget.deliveries(world.services, later, 100) == left

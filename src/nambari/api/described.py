@@ -5,6 +5,8 @@ Numbers are of the range that Ofcom keeps for drama. A test holds that every fie
 
 from typing import Any
 
+from nambari.api.described_webhooks import OF_WEBHOOKS
+
 FIELDS: dict[str, str] = {
     "action": "What known clients of this API send.",
     "after": "What it became.",
@@ -215,47 +217,8 @@ _ROUTED = {
     "organization_id": "org_01k5tzx8b2e6vq1m4r7w9y3k5n",
     "endpoint_id": "ep_01k5v0m2c9f7jvd4nq6w8s1x3b",
 }
-_WEBHOOK = {
-    "id": "wh_01k5v0t2m6j4zvsq7r9x3c5b8d",
-    "url": "https://example.com/events",
-    "events": ["phone_number.*", "balance.low"],
-    "status": "active",
-    "failing_since": None,
-    "previous_secret_until": None,
-    "created_at": "2026-09-22T16:10:00Z",
-    "updated_at": "2026-09-22T16:10:00Z",
-}
-_DELIVERY = {
-    "id": "dlv_01k5v0u5p8n7ywtr2s4v6z9b1f",
-    "webhook_id": _WEBHOOK["id"],
-    "event_id": _HISTORY["id"],
-    "event": "phone_number.updated",
-    "subject_id": _NUMBER["id"],
-    "status": "delivered",
-    "attempts": 1,
-    "response_status": 204,
-    "duration_ms": 87,
-    "error": None,
-    "next_attempt_at": None,
-    "last_attempt_at": "2026-09-23T09:42:01Z",
-    "created_at": "2026-09-23T09:42:00Z",
-}
-_EVENT = {
-    "id": _HISTORY["id"],
-    "event": "phone_number.updated",
-    "timestamp": "2026-09-23T09:42:00Z",
-    "data": {"id": _NUMBER["id"], "number": "+442079460123", "label": "Front desk"},
-}
-
 EXAMPLES: dict[str, Any] = {
-    "EventPage": {"events": [_EVENT], "limit": 50, "has_more": False},
-    "NewWebhook": {"url": "https://example.com/events", "events": ["phone_number.*", "balance.low"]},
-    "WebhookChanges": {"status": "active"},
-    "Webhook": _WEBHOOK,
-    "WebhookPage": {"webhooks": [_WEBHOOK], "total": 1, "limit": 50, "offset": 0, "has_more": False},
-    "DeletedWebhook": {"id": _WEBHOOK["id"], "deleted": True},
-    "Delivery": _DELIVERY,
-    "DeliveryPage": {"deliveries": [_DELIVERY], "total": 1, "limit": 50, "offset": 0, "has_more": False},
+    **OF_WEBHOOKS,
     "PhoneNumber": _NUMBER,
     "PhoneNumberDetail": {
         **_NUMBER,

@@ -91,6 +91,7 @@ _LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
         ("update", "updateWebhook", "webhook_id", "/id"),
         ("rotate", "rotateWebhookSecret", "webhook_id", "/id"),
         ("deliveries", "listDeliveries", "webhook_id", "/id"),
+        ("replay", "replayEvents", "webhook_id", "/id"),
         ("delete", "deleteWebhook", "webhook_id", "/id"),
     ],
     ("listWebhooks", 200): [("getFirst", "getWebhook", "webhook_id", "/webhooks/0/id")],

@@ -106,6 +106,13 @@ class DeliveryListing(Struct, kw_only=True):
     starting_after: StartingAfter = None
 
 
+class AttemptListing(Struct, kw_only=True):
+    """What was tried, of one delivery."""
+
+    limit: Limit = 50
+    offset: Offset = 0
+
+
 class Release(Struct, kw_only=True):
     action: Annotated[
         Literal["release"] | None, Meta(description="What known clients of this API send; it changes nothing.")

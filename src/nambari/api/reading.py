@@ -38,6 +38,7 @@ _NAMES = {
     "int": "a whole number",
     "float": "a decimal number",
     "bool": "true or false",
+    "datetime": "an instant",
     "null": "null",
     "object": "an object",
     "array": "a list",
@@ -239,7 +240,7 @@ def sentence(fault: str, wanted: Any) -> str:
     item = f"item {int(place.strip('`$[]')) + 1} " if re.fullmatch(r"`\$\[\d+\]`", place) else ""
     if "Invalid enum value" in text or "Invalid literal" in text:
         return f"{item}must be {_choices(wanted)}"
-    if "matching regex" in text:
+    if any(each in text for each in ("matching regex", "RFC3339", "timezone component")):
         return item + (_said(wanted) or "has a form that is not allowed")
     if match := re.match(r"Expected `([^`]*)`, got `([^`]*)`", text):
         expected = " or ".join(_NAMES.get(part.strip(), part.strip()) for part in match[1].split("|"))

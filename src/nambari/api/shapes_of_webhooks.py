@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from nambari.api.endpoint_forms import WEB_URL
+from nambari.api.fields import Id
 from nambari.domain import webhook as webhooks
 from nambari.domain.events import SUBSCRIPTIONS
 
@@ -148,3 +149,64 @@ class DeliveryPage(Struct, kw_only=True):
 
 def delivery(row: dict[str, Any]) -> Delivery:
     return Delivery(**row)
+
+
+class DeliveryAttempt(Struct, kw_only=True):
+    """One attempt, and what came of it."""
+
+    attempted_at: Annotated[datetime, Meta(description="When what came of it was known.")]
+    duration_ms: Annotated[int, Meta(description="How long it took.")]
+    response_status: Annotated[int | None, Meta(description="The HTTP status that was answered, if any was.")]
+    response_body: Annotated[
+        str | None,
+        Meta(
+            description="The first 1,000 characters that were answered, as UTF-8; null where there was no answer, or"
+            " where the deployment does not show it, as of receivers in its own networks."
+        ),
+    ]
+    error: Annotated[str | None, Meta(description="Why it failed, in words; null if it arrived.")]
+
+
+class AttemptPage(Struct, kw_only=True):
+    """The oldest first."""
+
+    attempts: Annotated[list[DeliveryAttempt], Meta(description="This page of the log.")]
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+
+
+def attempt(row: dict[str, Any]) -> DeliveryAttempt:
+    return DeliveryAttempt(**row)
+
+
+# ── Sending again ────────────────────────────────────────────────────────────────────────────────────────────────
+
+Instant = Annotated[
+    datetime, Meta(tz=True, extra={"says": "must be an instant with its time zone, such as 2026-09-23T09:30:00Z"})
+]
+
+
+class Replay(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which events are to be sent again. `starting_after` or `from` is needed; given both, both must hold."""
+
+    starting_after: Annotated[
+        Id | None, Meta(description="The id of an event: those after it, in the order of `GET /v1/events`.")
+    ] = None
+    up_to: Annotated[Id | None, Meta(description="The id of an event: up to this one, and this one too.")] = None
+    from_: Annotated[Instant | None, Meta(description="Those that happened then or later.")] = field(
+        default=None, name="from"
+    )
+    to: Annotated[Instant | None, Meta(description="Those that happened before then.")] = None
+    events: Annotated[Subscribed | None, Meta(description="Only these, of those that the webhook asks for.")] = None
+
+
+class Replayed(Struct, kw_only=True):
+    """How much is on its way. At most 1,000 events at once."""
+
+    webhook_id: Annotated[str, Meta(description="The webhook it goes to.")]
+    queued: Annotated[int, Meta(description="How many events are sent again.")]
+    first_event_id: Annotated[str | None, Meta(description="The first of them; null if there are none.")]
+    last_event_id: Annotated[str | None, Meta(description="The last of them; null if there are none.")]
+    has_more: Annotated[bool, Meta(description="Whether the range has more, which are not sent again yet.")]

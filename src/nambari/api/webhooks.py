@@ -1,4 +1,4 @@
-"""Webhooks: whom we tell of events, and what was told."""
+"""Webhooks: whom we tell of events."""
 
 from typing import Any
 
@@ -6,29 +6,29 @@ import msgspec
 from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
+from nambari.api import deliveries
 from nambari.api import shapes_of_webhooks as shapes
 from nambari.api.answers import Answer
+from nambari.api.deliveries import require_id_form
 from nambari.api.errors import OF_BODIES
 from nambari.api.phone_numbers import unknown_cursor
-from nambari.api.queries import DeliveryListing, Listing
+from nambari.api.queries import Listing
 from nambari.api.reading import StrictRequest, read_query
-from nambari.api.requests import attempt, caller, clock_of, is_id_form, replay_headers, services
+from nambari.api.requests import attempt, caller, clock_of, replay_headers, services
 from nambari.api.shapes_of_webhooks import (
     DeletedWebhook,
-    Delivery,
-    DeliveryPage,
     NewWebhook,
     Webhook,
     WebhookChanges,
     WebhookPage,
 )
-from nambari.db import deliveries, webhooks
+from nambari.db import webhooks
 from nambari.db.paging import UnknownCursor
 from nambari.domain import refusals
 from nambari.domain import webhook as domain
 from nambari.domain.access import Scope
 from nambari.domain.webhook import WebhookStatus, check_events, check_url
-from nambari.operations.webhooks import create, no_such_delivery, no_such_webhook, replay, rotate_secret, update
+from nambari.operations.webhooks import create, no_such_webhook, rotate_secret, update
 from nambari.operations.webhooks import delete as remove
 
 
@@ -75,7 +75,7 @@ async def list_webhooks(request: StrictRequest) -> WebhookPage:
 )
 async def get_webhook(request: StrictRequest, webhook_id: FromPath[str]) -> Webhook:
     """Its secret is not told again."""
-    _require_id_form(webhook_id)
+    require_id_form(webhook_id)
     who = caller(request)
     async with services(request).database.reading() as connection:
         found = await webhooks.find(connection, who.organization_id, who.environment, webhook_id)
@@ -123,7 +123,7 @@ async def update_webhook(
     request: StrictRequest, webhook_id: FromPath[str], data: JSONBody[WebhookChanges]
 ) -> Answer[Webhook]:
     """While it is inactive nothing is posted, and what happens then is not kept for it: `GET /v1/events` has it."""
-    _require_id_form(webhook_id)
+    require_id_form(webhook_id)
     changes: dict[str, Any] = {
         name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not msgspec.UNSET
     }
@@ -145,7 +145,7 @@ async def update_webhook(
 )
 async def delete_webhook(request: StrictRequest, webhook_id: FromPath[str]) -> Answer[DeletedWebhook]:
     """With the log of its deliveries. What was on its way may still arrive."""
-    _require_id_form(webhook_id)
+    require_id_form(webhook_id)
     given = services(request)
     done = await remove(given, attempt(request), webhook_id, await clock_of(request))
     return Answer(DeletedWebhook(id=done.result.id, deleted=True), headers=replay_headers(done))
@@ -162,81 +162,17 @@ async def delete_webhook(request: StrictRequest, webhook_id: FromPath[str]) -> A
 )
 async def rotate_webhook_secret(request: StrictRequest, webhook_id: FromPath[str]) -> Answer[Webhook]:
     """For 24 hours `webhook-signature` has a signature with each of the two; `X-Webhook-Signature` is the new one's."""
-    _require_id_form(webhook_id)
+    require_id_form(webhook_id)
     given = services(request)
     done = await rotate_secret(given, attempt(request), webhook_id, await clock_of(request))
     return Answer(shapes.webhook(done.result.webhook, done.result.secret), headers=replay_headers(done))
-
-
-@get(
-    "/webhooks/{webhook_id:str}/deliveries",
-    operation_id="listDeliveries",
-    summary="List the deliveries of a webhook",
-    scope=Scope.WEBHOOKS_READ,
-    query=DeliveryListing,
-    refusals=(refusals.NotFound,),
-)
-async def list_deliveries(request: StrictRequest, webhook_id: FromPath[str]) -> DeliveryPage:
-    """The newest event first: what was sent, how often, and what was answered last."""
-    asked = read_query(request.scope["query_string"], DeliveryListing)
-    _require_id_form(webhook_id)
-    who = caller(request)
-    tenant = (who.organization_id, who.environment)
-    try:
-        async with services(request).database.reading() as connection:
-            if await webhooks.find(connection, *tenant, webhook_id) is None:
-                raise no_such_webhook()
-            page = await deliveries.page(
-                connection,
-                *tenant,
-                webhook_id,
-                asked.status,
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
-    return DeliveryPage(
-        deliveries=[shapes.delivery(each) for each in page.items],
-        total=page.total,
-        limit=asked.limit,
-        offset=asked.offset,
-        has_more=page.has_more,
-    )
-
-
-@post(
-    "/webhooks/{webhook_id:str}/deliveries/{delivery_id:str}/replay",
-    operation_id="replayDelivery",
-    summary="Send an event again",
-    status_code=200,
-    scope=Scope.WEBHOOKS_WRITE,
-    query=None,
-    refusals=(refusals.NotFound, refusals.InvalidState, refusals.IdempotencyConflict),
-)
-async def replay_delivery(
-    request: StrictRequest, webhook_id: FromPath[str], delivery_id: FromPath[str]
-) -> Answer[Delivery]:
-    """At once, with all its attempts before it, whatever came of it before. A webhook that is not active refuses."""
-    _require_id_form(webhook_id)
-    if not is_id_form(delivery_id):
-        raise no_such_delivery()
-    given = services(request)
-    done = await replay(given, attempt(request), webhook_id, delivery_id, await clock_of(request))
-    return Answer(msgspec.convert(done.result.shown, Delivery), headers=replay_headers(done))
-
-
-def _require_id_form(webhook_id: str) -> None:
-    if not is_id_form(webhook_id):
-        raise no_such_webhook()
 
 
 ROUTER = Router(
     "/",
     route_handlers=[
         *(list_webhooks, get_webhook, create_webhook, update_webhook, delete_webhook, rotate_webhook_secret),
-        *(list_deliveries, replay_delivery),
+        *deliveries.HANDLERS,
     ],
     tags=["Webhooks"],
 )

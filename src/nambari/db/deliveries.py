@@ -11,7 +11,6 @@ from typing import Any
 
 from nambari.db.engine import Connection
 from nambari.db.outbox import Placed
-from nambari.db.paging import Page, UnknownCursor, total_told
 from nambari.domain.access import Environment
 from nambari.domain.webhook import DeliveryStatus, Outcome
 
@@ -46,10 +45,15 @@ class Claimed:
     data: Any
 
 
-_SHOWN = """
-    d.id, d.webhook_id, e.id AS event_id, e.event, d.subject_id, d.status, d.attempts, d.response_status, d.duration_ms,
-    d.error, d.next_attempt_at, d.last_attempt_at, d.created_at
-"""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What came of one claimed delivery, at an instant, and what it is by that; `again_at`: when it is tried again."""
+
+    delivery: Claimed
+    outcome: Outcome
+    at: datetime
+    status: DeliveryStatus
+    again_at: datetime | None
 
 
 async def add_of_all(
@@ -120,133 +124,145 @@ async def claim_of_all(
     return [Claimed(**{**row, "environment": Environment(row["environment"])}) for row in rows]
 
 
-async def settle(
-    connection: Connection,
-    organization_id: str,
-    environment: Environment,
-    delivery: Claimed,
-    outcome: Outcome,
-    status: DeliveryStatus,
-    next_attempt_at: datetime | None,
-    now: datetime,
-) -> bool:
-    """Write down what came of it; False if somebody else has claimed it meanwhile. The webhook is locked."""
-    row = await connection.fetchrow(
+async def settle_of_all(connection: Connection, settlements: Sequence[Settlement]) -> list[Settlement]:
+    """Write down what came of them; of which nobody has claimed meanwhile. The webhooks are locked.
+
+    Each attempt is in the log, whoever has the delivery now: it was made.
+    """
+    rows = await connection.fetch(
         """
-        UPDATE deliveries SET status = $5, attempts = attempts + 1, next_attempt_at = $6, last_attempt_at = $7,
-               response_status = $8, duration_ms = $9, error = $10
-        WHERE organization_id = $1 AND environment = $2 AND id = $3 AND claims = $4 AND status = 'pending'
-        RETURNING id
+        WITH come AS MATERIALIZED (
+            SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::int[],
+                                 $7::int[], $8::text[], $9::text[])
+                WITH ORDINALITY AS come (id, claims, status, again_at, at, response_status, duration_ms, error,
+                                         response_body, place)
+        ), logged AS (
+            INSERT INTO delivery_attempts (delivery_id, attempted_at, duration_ms, response_status, response_body,
+                                           error)
+            SELECT d.id, come.at, come.duration_ms, come.response_status, come.response_body, come.error
+            FROM come JOIN deliveries AS d ON d.id = come.id
+            ORDER BY come.place
+        )
+        UPDATE deliveries AS d SET status = come.status, attempts = d.attempts + 1, next_attempt_at = come.again_at,
+               last_attempt_at = come.at, response_status = come.response_status, duration_ms = come.duration_ms,
+               error = come.error
+        FROM come WHERE d.id = come.id AND d.claims = come.claims AND d.status = 'pending'
+        RETURNING d.id, d.claims
         """,
-        organization_id,
-        environment,
-        delivery.id,
-        delivery.claims,
-        status,
-        next_attempt_at,
-        now,
-        outcome.response_status,
-        outcome.duration_ms,
-        outcome.error,
+        [each.delivery.id for each in settlements],
+        [each.delivery.claims for each in settlements],
+        [each.status for each in settlements],
+        [each.again_at for each in settlements],
+        [each.at for each in settlements],
+        [each.outcome.response_status for each in settlements],
+        [each.outcome.duration_ms for each in settlements],
+        [each.outcome.error for each in settlements],
+        [each.outcome.response_body for each in settlements],
     )
-    return row is not None
+    ours = {(row["id"], row["claims"]) for row in rows}
+    return [each for each in settlements if (each.delivery.id, each.delivery.claims) in ours]
 
 
-async def let_next_go(
-    connection: Connection,
-    organization_id: str,
-    environment: Environment,
-    webhook_id: str,
-    subject_id: str,
-    now: datetime,
-) -> None:
-    """Of the object's pending deliveries the first is due, if it was none yet. The webhook is locked."""
+async def let_next_go_of_all(connection: Connection, objects: Sequence[tuple[str, str]], now: datetime) -> None:
+    """Of each object's pending deliveries to a webhook the first is due, if it was none yet. The webhooks are locked.
+
+    `objects`: the webhook's id and the object's.
+    """
     await connection.execute(
         """
-        UPDATE deliveries SET next_attempt_at = $5
-        WHERE next_attempt_at IS NULL AND id = (
+        UPDATE deliveries AS d SET next_attempt_at = $3
+        FROM unnest($1::text[], $2::text[]) AS o (webhook_id, subject_id)
+        CROSS JOIN LATERAL (
             SELECT id FROM deliveries
-            WHERE organization_id = $1 AND environment = $2 AND webhook_id = $3 AND subject_id = $4
-              AND status = 'pending'
-            ORDER BY position LIMIT 1)
+            WHERE webhook_id = o.webhook_id AND subject_id = o.subject_id AND status = 'pending'
+            ORDER BY position LIMIT 1) AS first
+        WHERE d.id = first.id AND d.next_attempt_at IS NULL
         """,
-        organization_id,
-        environment,
-        webhook_id,
-        subject_id,
+        [webhook_id for webhook_id, _ in objects],
+        [subject_id for _, subject_id in objects],
         now,
     )
 
 
 async def send_again(
     connection: Connection, organization_id: str, environment: Environment, delivery_id: str, now: datetime
-) -> None:
-    """As if it had never been tried; what waits for an earlier one of its object goes on waiting."""
-    await connection.execute(
+) -> bool:
+    """As if it had never been tried; what waits for an earlier one of its object goes on waiting. False: it is gone."""
+    row = await connection.fetchrow(
         """
         UPDATE deliveries SET attempts = 0, claims = claims + 1, status = 'pending', error = NULL,
                response_status = NULL, duration_ms = NULL,
                next_attempt_at = CASE WHEN status <> 'pending' OR next_attempt_at IS NOT NULL THEN $4::timestamptz END
         WHERE organization_id = $1 AND environment = $2 AND id = $3
+        RETURNING id
         """,
         organization_id,
         environment,
         delivery_id,
         now,
     )
+    return row is not None
 
 
-async def find(
-    connection: Connection, organization_id: str, environment: Environment, webhook_id: str, delivery_id: str
-) -> dict[str, Any] | None:
-    row = await connection.fetchrow(
-        f"""
-        SELECT {_SHOWN} FROM deliveries AS d JOIN events AS e ON e.sequence = d.sequence
-        WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_id = $3 AND d.id = $4
-        """,
-        organization_id,
-        environment,
-        webhook_id,
-        delivery_id,
-    )
-    return dict(row) if row else None
-
-
-async def page(
+async def send_many_again(
     connection: Connection,
     organization_id: str,
     environment: Environment,
     webhook_id: str,
-    status: DeliveryStatus | None,
-    *,
-    limit: int,
-    offset: int,
-    starting_after: str | None,
-) -> Page[dict[str, Any]]:
-    """Newest event first. Raises UnknownCursor."""
-    where = """
-        d.organization_id = $1 AND d.environment = $2 AND d.webhook_id = $3 AND ($4::text IS NULL OR d.status = $4)
+    events: Sequence[tuple[str, Placed]],
+    now: datetime,
+) -> None:
+    """Each as if it had never been tried, or for the first time: then by the id beside it. The webhook is locked.
+
+    Of each object the first that is pending goes first, and what was due behind it waits; who is sending that now
+    settles nothing. So all of them arrive in their order, whatever had arrived before.
     """
-    values = (organization_id, environment, webhook_id, status)
-    cursor = None
-    if starting_after is not None:
-        cursor = await connection.fetchval(
-            f"SELECT d.position FROM deliveries AS d WHERE {where} AND d.id = $5", *values, starting_after
-        )
-        if cursor is None:
-            raise UnknownCursor
-    rows = await connection.fetch(
-        f"""
-        SELECT {_SHOWN} FROM deliveries AS d JOIN events AS e ON e.sequence = d.sequence
-        WHERE {where} AND ($5::bigint IS NULL OR d.position < $5)
-        ORDER BY d.position DESC LIMIT $6 OFFSET $7
+    await connection.execute(
+        """
+        INSERT INTO deliveries (id, organization_id, environment, webhook_id, sequence, position, subject_id, status,
+                                created_at)
+        SELECT n.id, $1, $2, $3, n.sequence, n.position, n.subject_id, 'pending', $4
+        FROM unnest($5::text[], $6::bigint[], $7::bigint[], $8::text[]) AS n (id, sequence, position, subject_id)
+        ON CONFLICT (webhook_id, position) DO UPDATE
+        SET attempts = 0, claims = deliveries.claims + 1, status = 'pending', error = NULL, response_status = NULL,
+            duration_ms = NULL, next_attempt_at = NULL
         """,
-        *values,
-        cursor,
-        limit + 1,
-        offset,
+        organization_id,
+        environment,
+        webhook_id,
+        now,
+        [delivery_id for delivery_id, _ in events],
+        [placed.sequence for _, placed in events],
+        [placed.position for _, placed in events],
+        [placed.subject_id for _, placed in events],
     )
-    total = total_told(len(rows), limit, offset) if starting_after is None else None
-    if total is None:
-        total = await connection.fetchval(f"SELECT count(*) FROM deliveries AS d WHERE {where}", *values)
-    return Page([dict(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
+    await connection.execute(
+        """
+        UPDATE deliveries AS d SET claims = d.claims + 1,
+               next_attempt_at = CASE WHEN o.place = 1 THEN coalesce(d.next_attempt_at, $5::timestamptz) END
+        FROM (SELECT id, row_number() OVER (PARTITION BY subject_id ORDER BY position) AS place FROM deliveries
+              WHERE organization_id = $1 AND environment = $2 AND webhook_id = $3 AND status = 'pending'
+                AND subject_id = ANY ($4::text[])) AS o
+        WHERE d.id = o.id AND (o.place = 1) = (d.next_attempt_at IS NULL)
+        """,
+        organization_id,
+        environment,
+        webhook_id,
+        list({placed.subject_id for _, placed in events}),
+        now,
+    )
+
+
+async def forget_of_all(connection: Connection, before: datetime, limit: int) -> int:
+    """Remove up to `limit` that are done with since before that instant, with their log; how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM deliveries WHERE id IN (
+            SELECT id FROM deliveries WHERE status <> 'pending' AND last_attempt_at < $1
+            ORDER BY last_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+        RETURNING 1
+        """,
+        before,
+        limit,
+    )
+    return len(rows)

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from nambari.db.engine import Connection
+from nambari.db.outbox import Placed
 from nambari.db.paging import Page, UnknownCursor, total_told
 from nambari.domain.access import Environment
 
@@ -88,6 +90,67 @@ def _from_the_end(columns: str, keys: str, last: str, most: str, besides: str = 
     """
 
 
+async def place_of(connection: Connection, organization_id: str, environment: Environment, event_id: str) -> int | None:
+    """The place of an event of the organization; None if it has none yet, or there is no such event here."""
+    found: int | None = await connection.fetchval(
+        "SELECT position FROM events WHERE id = $3 AND organization_id = $1 AND environment = $2",
+        organization_id,
+        environment,
+        event_id,
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Events behind one place and up to another, that happened from an instant on and before another."""
+
+    behind: int = 0
+    up_to: int = LAST
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+async def within(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    names: Sequence[str],
+    wanted: Range,
+    *,
+    limit: int,
+) -> tuple[list[tuple[str, Placed]], bool]:
+    """Those of the range that have their place, the oldest first, each with its id; and whether more follow."""
+    rows = await connection.fetch(
+        """
+        SELECT e.id, e.sequence, e.position, e.event, e.subject_id FROM unnest($3::text[]) AS name
+        CROSS JOIN LATERAL (
+            SELECT id, sequence, position, event, subject_id FROM events
+            WHERE organization_id = $1 AND environment = $2 AND event = name AND position > $4 AND position <= $5
+              AND created_at >= coalesce($6, '-infinity'::timestamptz)
+              AND created_at < coalesce($7, 'infinity'::timestamptz)
+            ORDER BY position LIMIT $8) AS e
+        ORDER BY e.position LIMIT $8
+        """,
+        organization_id,
+        environment,
+        names,
+        wanted.behind,
+        wanted.up_to,
+        wanted.since,
+        wanted.before,
+        limit + 1,
+    )
+    found = [
+        (
+            row["id"],
+            Placed(organization_id, environment, row["sequence"], row["position"], row["event"], row["subject_id"]),
+        )
+        for row in rows[:limit]
+    ]
+    return found, len(rows) > limit
+
+
 async def announced(
     connection: Connection,
     organization_id: str,
@@ -103,17 +166,10 @@ async def announced(
     """
     last = 0
     if starting_after is not None:
-        last = await connection.fetchval(
-            """
-            SELECT position FROM events
-            WHERE id = $3 AND organization_id = $1 AND environment = $2 AND position IS NOT NULL
-            """,
-            organization_id,
-            environment,
-            starting_after,
-        )
-        if last is None:
+        found = await place_of(connection, organization_id, environment, starting_after)
+        if found is None:
             raise UnknownCursor
+        last = found
     rows = await connection.fetch(
         """
         SELECT e.id, e.event, e.created_at, e.data FROM unnest($3::text[]) AS name

@@ -155,6 +155,14 @@ async def lock_active_of_all(
     return [(row["organization_id"], row["environment"], _webhook(row)) for row in rows]
 
 
+async def lock_of_all(connection: Connection, webhook_ids: Sequence[str]) -> dict[str, Webhook]:
+    """Those of these that are still there, whatever their status; locked, always in the same order."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM webhooks WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE", webhook_ids
+    )
+    return {row["id"]: _webhook(row) for row in rows}
+
+
 def _webhook(row: Any) -> Webhook:
     return Webhook(
         id=row["id"],

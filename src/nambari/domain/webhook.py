@@ -19,6 +19,8 @@ JITTER = 0.1
 """By how much of itself a wait may be longer: those who failed together do not come back together."""
 DISABLED_AFTER = timedelta(days=7)
 BOTH_SECRETS_VALID = timedelta(hours=24)
+MOST_REPLAYED = 1000
+"""How many events one request sends again at most."""
 
 
 class WebhookStatus(StrEnum):
@@ -31,6 +33,14 @@ class DeliveryStatus(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"
+
+
+class AnswersShown(StrEnum):
+    """Of which receivers the log of deliveries shows what they answered."""
+
+    PUBLIC = "public"
+    ALL = "all"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +59,20 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one attempt: `error` in words, none if it was taken."""
+    """What came of one attempt: `error` in words, none if it was taken. `response_body`: what may be shown of it."""
 
     response_status: int | None
     duration_ms: int
     error: str | None
+    response_body: str | None = None
+
+
+def may_show(shown: AnswersShown, address: str) -> bool:
+    """Whether the customer may see what this address answered.
+
+    From a public address they could have asked themselves; behind an allowed one is the operator's own network.
+    """
+    return shown is AnswersShown.ALL or (shown is AnswersShown.PUBLIC and may_be_reached(address, ()))
 
 
 def check_url(url: str, allowed: Sequence[Network]) -> str:
@@ -91,6 +110,21 @@ def check_events(names: Sequence[str]) -> list[str]:
 
 def is_told(webhook_events: Sequence[str], event: str) -> bool:
     return any(event in SUBSCRIPTIONS.get(name, ()) for name in webhook_events)
+
+
+def names_to_replay(webhook_events: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
+    """The events that may be sent again: those that the webhook asks for, and of them only the `wanted`, if any are.
+
+    Raises ValidationError for a name that is not in the catalogue, and where nothing is left.
+    """
+    asked = {event for name in webhook_events for event in SUBSCRIPTIONS[name]}
+    if wanted is not None:
+        asked &= {event for name in check_events(wanted) for event in SUBSCRIPTIONS[name]}
+        if not asked:
+            raise invalid(
+                "events", f"must name something that the webhook asks for, which is {', '.join(webhook_events)}"
+            )
+    return sorted(asked)
 
 
 def revised(old: Webhook, changes: dict[str, Any], allowed: Sequence[Network], now: datetime) -> Webhook:

@@ -4,16 +4,26 @@ No transaction is open while a request runs: a delivery is claimed with a lease,
 Whoever dies in between leaves a lease that ends, and the event is sent again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
 from nambari.db import deliveries, outbox, webhooks
-from nambari.db.deliveries import Claimed, NewDelivery
+from nambari.db.deliveries import Claimed, NewDelivery, Settlement
+from nambari.db.engine import Connection
 from nambari.domain.access import Caller
 from nambari.domain.events import Event
-from nambari.domain.webhook import DeliveryStatus, Outcome, WebhookStatus, after_outcome, is_told, next_attempt
+from nambari.domain.webhook import (
+    DeliveryStatus,
+    Outcome,
+    Webhook,
+    WebhookStatus,
+    after_outcome,
+    is_told,
+    next_attempt,
+)
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt
 from nambari.operations.webhooks import changes_between
@@ -22,6 +32,15 @@ from nambari.wiring import Services
 
 LEASE = timedelta(seconds=60)
 """Longer than a request may take, with what comes before and after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One attempt that was made: of what, what came of it, and when that was known."""
+
+    delivery: Claimed
+    outcome: Outcome
+    at: datetime
 
 
 async def place(services: Services, now: datetime, limit: int) -> int:
@@ -63,11 +82,10 @@ async def claim(services: Services, now: datetime, limit: int, allowance: Mappin
         return await deliveries.claim_of_all(connection, now, now + LEASE, limit=limit, allowance=allowance)
 
 
-async def send(services: Services, sender: Sender, delivery: Claimed) -> bool:
-    """One attempt, and what follows from it; whether it arrived."""
+async def send(services: Services, sender: Sender, delivery: Claimed) -> Sent:
+    """One attempt, and what came of it: still to be settled."""
     outcome = await sender.send(message(delivery, services.clock()))
-    await settle(services, delivery, outcome, services.clock())
-    return outcome.error is None
+    return Sent(delivery, outcome, services.clock())
 
 
 def message(delivery: Claimed, now: datetime) -> Message:
@@ -85,27 +103,43 @@ def message(delivery: Claimed, now: datetime) -> Message:
     return Message(delivery.url, delivery.event_id, now, msgspec.json.encode(body), tuple(secrets))
 
 
-async def settle(services: Services, delivery: Claimed, outcome: Outcome, now: datetime) -> None:
-    """Delivered, to be tried again, or given up; then the object's next one is due. Nothing, if it is not ours now."""
-    tenant = (delivery.organization_id, delivery.environment)
-    again = None
-    status = DeliveryStatus.DELIVERED
-    if outcome.error is not None:
-        again = next_attempt(services.webhook_waits, delivery.attempts + 1, services.chance(), now)
-        status = DeliveryStatus.FAILED if again is None else DeliveryStatus.PENDING
+async def settle(services: Services, sent: Sequence[Sent]) -> None:
+    """Delivered, to be tried again, or given up; then each object's next one is due. Nothing, of what is not ours now.
+
+    All of it in one transaction, so that many cost little more than one.
+    """
     async with services.database.writing() as connection:
-        webhook = await webhooks.find(connection, *tenant, delivery.webhook_id, for_update=True)
-        if webhook is None:
-            return
-        if not await deliveries.settle(connection, *tenant, delivery, outcome, status, again, now):
-            return
-        if status is not DeliveryStatus.PENDING:
-            await deliveries.let_next_go(connection, *tenant, webhook.id, delivery.subject_id, now)
-        after = after_outcome(webhook, outcome, now)
-        if after is webhook:
-            return
-        await webhooks.update(connection, *tenant, after)
-        if after.status is WebhookStatus.DISABLED is not webhook.status:
-            by_nobody = Attempt(caller=Caller(None, *tenant), request_id=services.new_id("sweep"))
-            told = changes_between(webhook, after)
-            await announce(services, connection, by_nobody, Event.WEBHOOK_DISABLED, after.id, after, now, told)
+        found = await webhooks.lock_of_all(connection, sorted({each.delivery.webhook_id for each in sent}))
+        settlements = [_settlement(services, each) for each in sent if each.delivery.webhook_id in found]
+        settled = await deliveries.settle_of_all(connection, settlements)
+        through = [each for each in settled if each.status is not DeliveryStatus.PENDING]
+        if through:
+            objects = list({(each.delivery.webhook_id, each.delivery.subject_id) for each in through})
+            await deliveries.let_next_go_of_all(connection, objects, through[-1].at)
+        for webhook in found.values():
+            of_it = [each for each in settled if each.delivery.webhook_id == webhook.id]
+            await _judge(services, connection, webhook, of_it)
+
+
+def _settlement(services: Services, sent: Sent) -> Settlement:
+    again_at = None
+    status = DeliveryStatus.DELIVERED
+    if sent.outcome.error is not None:
+        again_at = next_attempt(services.webhook_waits, sent.delivery.attempts + 1, services.chance(), sent.at)
+        status = DeliveryStatus.FAILED if again_at is None else DeliveryStatus.PENDING
+    return Settlement(delivery=sent.delivery, outcome=sent.outcome, at=sent.at, status=status, again_at=again_at)
+
+
+async def _judge(services: Services, connection: Connection, webhook: Webhook, settled: Sequence[Settlement]) -> None:
+    """What these outcomes, one after the other, make of the webhook that they are of."""
+    after = webhook
+    for each in settled:
+        after = after_outcome(after, each.outcome, each.at)
+    if after == webhook:
+        return
+    tenant = (settled[0].delivery.organization_id, settled[0].delivery.environment)
+    await webhooks.update(connection, *tenant, after)
+    if after.status is WebhookStatus.DISABLED is not webhook.status:
+        by_nobody = Attempt(caller=Caller(None, *tenant), request_id=services.new_id("sweep"))
+        told = changes_between(webhook, after)
+        await announce(services, connection, by_nobody, Event.WEBHOOK_DISABLED, after.id, after, after.updated_at, told)

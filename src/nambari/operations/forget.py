@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from nambari.db import deliveries as delivery_rows
 from nambari.db import holds as hold_rows
 from nambari.db import kept_answers
 from nambari.wiring import Services
@@ -18,3 +19,13 @@ async def holds(services: Services, now: datetime, limit: int) -> int:
     """Forget up to `limit` holds that have expired; how many. They were no holds any more."""
     async with services.database.writing() as connection:
         return await hold_rows.forget_of_all(connection, now, limit)
+
+
+async def deliveries(services: Services, now: datetime, limit: int) -> int:
+    """Forget up to `limit` deliveries that are done with for long, each with its attempts; how many.
+
+    What is still to be delivered is kept, however old.
+    """
+    before = now - timedelta(days=services.settings.delivery_log_days)
+    async with services.database.writing() as connection:
+        return await delivery_rows.forget_of_all(connection, before, limit)

@@ -1,18 +1,16 @@
-"""Make, change and delete webhooks; give one another secret; send something again."""
+"""Make, change and delete webhooks; give one another secret."""
 
 import base64
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from nambari.db import deliveries, webhooks
+from nambari.db import webhooks
 from nambari.db.engine import Connection
 from nambari.domain.events import Event, from_nothing, to_nothing
 from nambari.domain.phone_number import Change
-from nambari.domain.refusals import InvalidState, NotFound
-from nambari.domain.webhook import BOTH_SECRETS_VALID, Webhook, WebhookStatus, revised
+from nambari.domain.refusals import NotFound
+from nambari.domain.webhook import BOTH_SECRETS_VALID, Webhook, revised
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services, new_secret_bytes
@@ -28,18 +26,8 @@ class MadeWebhook:
     secret: str | None
 
 
-class ReplayedDelivery(msgspec.Struct):
-    """A delivery that is to be sent again, as the list shows it."""
-
-    shown: dict[str, Any]
-
-
 def no_such_webhook() -> NotFound:
     return NotFound("There is no such webhook here. List them with GET /v1/webhooks.")
-
-
-def no_such_delivery() -> NotFound:
-    return NotFound("There is no such delivery of this webhook. List them with GET /v1/webhooks/{id}/deliveries.")
 
 
 def _new_secret() -> str:
@@ -67,7 +55,7 @@ async def update(
     """Raises NotFound, ValidationError."""
 
     async def act(connection: Connection) -> MadeWebhook:
-        old = await _locked(connection, attempt, webhook_id)
+        old = await locked(connection, attempt, webhook_id)
         new = revised(old, changes, services.webhook_networks, now)
         if new is not old:
             caller = attempt.caller
@@ -86,7 +74,7 @@ async def rotate_secret(services: Services, attempt: Attempt, webhook_id: str, n
     """
 
     async def act(connection: Connection) -> MadeWebhook:
-        old = await _locked(connection, attempt, webhook_id)
+        old = await locked(connection, attempt, webhook_id)
         until = services.clock() + BOTH_SECRETS_VALID
         new = replace(old, previous_secret_until=until, updated_at=now)
         secret = _new_secret()
@@ -103,7 +91,7 @@ async def delete(services: Services, attempt: Attempt, webhook_id: str, now: dat
     """With the log of its deliveries; what is pending is never sent. Raises NotFound."""
 
     async def act(connection: Connection) -> Webhook:
-        webhook = await _locked(connection, attempt, webhook_id)
+        webhook = await locked(connection, attempt, webhook_id)
         caller = attempt.caller
         await webhooks.delete(connection, caller.organization_id, caller.environment, webhook_id)
         told = to_nothing(_settings(webhook))
@@ -113,27 +101,7 @@ async def delete(services: Services, attempt: Attempt, webhook_id: str, now: dat
     return await once(services.database, attempt, Webhook, now, act)
 
 
-async def replay(
-    services: Services, attempt: Attempt, webhook_id: str, delivery_id: str, now: datetime
-) -> Done[ReplayedDelivery]:
-    """Send it again, at once and with all its attempts before it. Raises NotFound, InvalidState."""
-
-    async def act(connection: Connection) -> ReplayedDelivery:
-        webhook = await _locked(connection, attempt, webhook_id)
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
-        if await deliveries.find(connection, *tenant, webhook_id, delivery_id) is None:
-            raise no_such_delivery()
-        if webhook.status is not WebhookStatus.ACTIVE:
-            raise InvalidState(
-                f"The webhook is {webhook.status}: nothing is sent to it. Activate it first.", status=webhook.status
-            )
-        await deliveries.send_again(connection, *tenant, delivery_id, services.clock())
-        return ReplayedDelivery(await deliveries.find(connection, *tenant, webhook_id, delivery_id) or {})
-
-    return await once(services.database, attempt, ReplayedDelivery, now, act)
-
-
-async def _locked(connection: Connection, attempt: Attempt, webhook_id: str) -> Webhook:
+async def locked(connection: Connection, attempt: Attempt, webhook_id: str) -> Webhook:
     caller = attempt.caller
     webhook = await webhooks.find(connection, caller.organization_id, caller.environment, webhook_id, for_update=True)
     if webhook is None:
