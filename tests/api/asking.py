@@ -28,6 +28,8 @@ WRITES = [
     ("PATCH", "/v1/phone-numbers/pn_none", "numbers:write"),
     ("DELETE", "/v1/phone-numbers/pn_none", "numbers:write"),
     ("POST", "/v1/phone-numbers/pn_none/restore", "numbers:write"),
+    ("POST", "/v1/phone-numbers/pn_none/sip-credentials", "numbers:write"),
+    ("DELETE", "/v1/phone-numbers/pn_none/sip-credentials", "numbers:write"),
     ("POST", "/v1/holds", "numbers:write"),
     ("DELETE", "/v1/holds/hold_none", "numbers:write"),
     ("POST", "/v1/endpoints", "endpoints:write"),
@@ -44,6 +46,7 @@ WRITES = [
 OF_OPERATORS = [
     ("POST", "/v1/routing/inbound", "routing:read"),
     ("POST", "/v1/routing/outbound", "routing:read"),
+    ("POST", "/v1/routing/credentials", "routing:read"),
 ]
 AGENT = {"name": "Reception", "type": "agent", "url": "sip:reception@sip.example.com"}
 WEBHOOK = {"name": "Own logic", "type": "webhook", "url": "https://example.com/calls"}

@@ -197,6 +197,7 @@ ROWS: dict[str, list[Row]] = {
     "POST /v1/test/clock": whole("advance_days", 1, 400),
     "POST /v1/routing/inbound": [*CALL_ROWS, *choices("country", COUNTRY, null=True), ("country", "gb", COUNTRY)],
     "POST /v1/routing/outbound": [*CALL_ROWS, *ids("organization_id"), *ids("username")],
+    "POST /v1/routing/credentials": written("username"),
 }
 CALL = {"to": "+442079460999", "from": "+442079460998", "call_id": "1"}
 NEEDED = {
@@ -210,6 +211,7 @@ NEEDED = {
     "POST /v1/test/clock": {"advance_days": 1},
     "POST /v1/routing/inbound": CALL,
     "POST /v1/routing/outbound": CALL,
+    "POST /v1/routing/credentials": {"username": "pn_none"},
 }
 SPELT = {"endpointId": "endpoint_id", "allowOutbound": "allow_outbound"}
 

@@ -182,6 +182,8 @@ async def test_writes_take_no_parameters(world: World) -> None:
         ("DELETE", "/v1/endpoints/ep_none"),
         ("POST", "/v1/kyc"),
         ("POST", "/v1/phone-numbers/pn_none/restore"),
+        ("POST", "/v1/phone-numbers/pn_none/sip-credentials"),
+        ("DELETE", "/v1/phone-numbers/pn_none/sip-credentials"),
         ("POST", "/v1/holds"),
         ("DELETE", "/v1/holds/hold_none"),
         ("POST", "/v1/test/credits"),

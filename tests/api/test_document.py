@@ -18,7 +18,7 @@ from nambari.domain.endpoint import Target, check_target
 from nambari.domain.refusals import CATALOGUE, ValidationError
 from nambari.settings import Settings
 
-KEEPS_NO_ANSWER = {"testRoute", "routeInbound", "routeOutbound"}
+KEEPS_NO_ANSWER = {"testRoute", "routeInbound", "routeOutbound", "findCredentials"}
 METHODS = {"get", "post", "patch", "delete"}
 
 
@@ -53,6 +53,7 @@ def test_it_is_openapi_and_names_every_operation(described: dict[str, Any]) -> N
     assert [operation["operationId"] for _, operation in operations(described)] == [
         *("listPhoneNumbers", "purchasePhoneNumber", "searchAvailableNumbers", "getPhoneNumber", "updatePhoneNumber"),
         *("releasePhoneNumber", "restorePhoneNumber", "getPhoneNumberHistory", "testRoute"),
+        *("makeSipCredentials", "deleteSipCredentials"),
         *("listHolds", "createHold", "deleteHold"),
         *("listEndpoints", "createEndpoint", "getEndpoint", "updateEndpoint", "deleteEndpoint"),
         *("getCredits", "listTransactions", "getKyc", "submitKyc", "listEvents"),
@@ -67,7 +68,7 @@ def test_it_is_openapi_and_names_every_operation(described: dict[str, Any]) -> N
             "getTestClock",
             "advanceTestClock",
         ),
-        *("routeInbound", "routeOutbound", "health", "ready"),
+        *("routeInbound", "routeOutbound", "findCredentials", "health", "ready"),
     ]
     for name, operation in operations(described):
         assert operation["summary"], name

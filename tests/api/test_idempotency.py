@@ -25,10 +25,12 @@ async def test_every_write_is_done_once(world: World) -> None:
     mine, spare, other = await world.stock(3)
     number, endpoint = await bought(alice.client, mine), await made(alice.client)
     count = "SELECT count(*) FROM events"
+    await alice.client.post(f"/v1/phone-numbers/{number['id']}/sip-credentials")
     for method, path, body, status in (
         ("POST", "/v1/phone-numbers", {"inventory_id": spare, "label": "é"}, 201),
         ("PATCH", f"/v1/phone-numbers/{number['id']}", {"label": "x"}, 200),
         ("POST", "/v1/endpoints", WEBHOOK, 201),
+        ("DELETE", f"/v1/phone-numbers/{number['id']}/sip-credentials", None, 200),
         ("PATCH", f"/v1/endpoints/{endpoint['id']}", {"type": "webhook", "url": WEBHOOK["url"]}, 200),
         ("DELETE", f"/v1/endpoints/{endpoint['id']}", None, 200),
         ("DELETE", f"/v1/phone-numbers/{number['id']}?action=release", None, 200),

@@ -21,6 +21,8 @@ BY_ID: list[tuple[str, str, str, Any]] = [
     ("POST", "/v1/phone-numbers/{}/restore", "pn", None),
     ("POST", "/v1/phone-numbers/{}/restore", "gone", None),
     ("DELETE", "/v1/holds/{}", "hold", None),
+    ("POST", "/v1/phone-numbers/{}/sip-credentials", "pn", None),
+    ("DELETE", "/v1/phone-numbers/{}/sip-credentials", "pn", None),
     ("POST", "/v1/phone-numbers/{}/test-route", "pn", None),
     ("POST", "/v1/phone-numbers/{}/test-route", "pn", {"from": "+442079460999"}),
     ("GET", "/v1/endpoints/{}", "ep", None),

@@ -117,6 +117,9 @@ FORBIDDEN = [
     ("a plan outside the catalogue", "UPDATE organizations SET plan = 'gold'", errors.CheckViolation),
     ("an environment that is none", "UPDATE kyc SET environment = 'staging'", errors.CheckViolation),
     # Tenancy.
+    ("an HA1 that is none", "UPDATE phone_numbers SET sip_realm = 'r', sip_ha1 = 'secret', sip_password_at = now()", errors.CheckViolation),
+    ("an HA1 without its realm", "UPDATE phone_numbers SET sip_ha1 = repeat('0', 32), sip_password_at = now()", errors.CheckViolation),
+    ("credentials that outlive a tenure", "UPDATE phone_numbers SET sip_realm = 'r', sip_ha1 = repeat('0', 32), sip_password_at = now(), status = 'released', released_at = now()", errors.CheckViolation),
     ("another organization's endpoint attached", "UPDATE phone_numbers SET endpoint_id = 'ep_m'", errors.ForeignKeyViolation),
     ("an endpoint of the other environment attached", "UPDATE phone_numbers SET endpoint_id = 'ep_test'", errors.ForeignKeyViolation),
     ("an endpoint that is none attached", "UPDATE phone_numbers SET endpoint_id = 'ep_x'", errors.ForeignKeyViolation),

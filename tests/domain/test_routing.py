@@ -1,6 +1,8 @@
 """Which number is called, and where does the call go? Tables: forms → a number; facts → a SIP URI or a cause."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import md5
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.domain.properties import quick
 
+from nambari.domain.credentials import Challenge, Credentials, SipAccount, decide_challenge, ha1
 from nambari.domain.dialled import LONGEST, dialled
 from nambari.domain.endpoint import EndpointStatus, EndpointType
 from nambari.domain.lifecycle import NumberStatus
@@ -263,11 +266,41 @@ def test_a_call_from_a_number_is_allowed(account: Account) -> None:
     assert decide_outbound(account, LONDON, without_endpoint, WASHINGTON) == Allow(WASHINGTON, without_endpoint)
 
 
+# ── Who is challenged ────────────────────────────────────────────────────────────────────────────────────────────
+
+KEPT = Credentials("sip.example.com", "0" * 32, datetime(2026, 9, 23, tzinfo=UTC))
+ACCOUNT = SipAccount(organization_id="org_1", phone_number_id="pn_1", status=NumberStatus.ACTIVE, credentials=KEPT)
+CHALLENGED = [
+    (None, Cause.ACCOUNT_UNKNOWN),
+    (replace(ACCOUNT, status=NumberStatus.SUSPENDED), Cause.ACCOUNT_INACTIVE),
+    (replace(ACCOUNT, status=NumberStatus.PENDING, credentials=None), Cause.ACCOUNT_INACTIVE),
+    (replace(ACCOUNT, credentials=None), Cause.ACCOUNT_WITHOUT_CREDENTIALS),
+]
+
+
+@pytest.mark.parametrize(("account", "cause"), CHALLENGED)
+def test_a_call_with_such_an_account_is_not_challenged(account: SipAccount | None, cause: Cause) -> None:
+    assert decide_challenge(account) == Reject(cause)
+
+
+def test_an_account_is_challenged() -> None:
+    assert decide_challenge(ACCOUNT) == Challenge(ACCOUNT, KEPT)
+
+
+def test_the_ha1_of_the_rfc() -> None:
+    """RFC 2617 3.5, whose example RFC 7616 keeps: its response follows from this HA1."""
+    found = ha1("Mufasa", "testrealm@host.com", "Circle Of Life")
+    assert found == "939e7578ed9e3c518a452acee763bce9"
+    a2 = md5(b"GET:/dir/index.html").hexdigest()
+    nonces = "dcd98b7102dd2f0e8b11d0f600bfb0c093:00000001:0a4f113b:auth"
+    assert md5(f"{found}:{nonces}:{a2}".encode()).hexdigest() == "6629fae49393a05397450978507c4ef1"
+
+
 # ── The catalogue ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_each_cause_is_brought_about_and_told() -> None:
-    tested = {cause for _, cause, _ in INBOUND} | {each[4] for each in OUTBOUND}
+    tested = {cause for _, cause, _ in INBOUND} | {each[4] for each in OUTBOUND} | {cause for _, cause in CHALLENGED}
     assert set(Cause) - tested == {Cause.NUMBER_UNREADABLE}
     for cause in Cause:
         assert 400 <= cause.sip_code < 600

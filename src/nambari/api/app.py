@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from nambari.api import (
     audit,
+    credentials,
     credits,
     docs,
     endpoints,
@@ -66,9 +67,16 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None) -> L
             Router(
                 "/v1",
                 route_handlers=[
-                    *(phone_numbers.ROUTER, audit.HISTORY, routing.TEST, holds.ROUTER, endpoints.ROUTER),
+                    *(
+                        phone_numbers.ROUTER,
+                        audit.HISTORY,
+                        routing.TEST,
+                        credentials.OF_NUMBERS,
+                        holds.ROUTER,
+                        endpoints.ROUTER,
+                    ),
                     *(credits.ROUTER, kyc.ROUTER, events.ROUTER, webhooks.ROUTER, audit.ROUTER, testing.ROUTER),
-                    routing.ROUTER,
+                    *(routing.ROUTER, credentials.ROUTER),
                 ],
                 before_request=authorize,
             ),

@@ -5,6 +5,7 @@ Numbers are of the range that Ofcom keeps for drama. A test holds that every fie
 
 from typing import Any
 
+from nambari.api.described_calls import CALLS
 from nambari.api.described_webhooks import OF_WEBHOOKS
 
 FIELDS: dict[str, str] = {
@@ -48,6 +49,7 @@ FIELDS: dict[str, str] = {
     "fields": "With `VALIDATION_ERROR`: every field that is at fault.",
     "for_sale_at": "When others could buy it.",
     "found": "What was found, for a person.",
+    "ha1": "What checks a digest, and is as good as the password to who has it: 32 hexadecimal digits.",
     "has_more": "Whether more follow this page.",
     "held_cents": "The credits that are set aside for open orders.",
     "history": "This page of it, newest first.",
@@ -77,11 +79,13 @@ FIELDS: dict[str, str] = {
     "organization_id": "The organization that has the number.",
     "outcome": "What would become of the call.",
     "paid_until": "The end of the month that is paid: what is left of it is lost.",
+    "password": "For the digest of SIP. Told once.",
     "phone_number_id": "The phone number that it was for, if any.",
     "phone_numbers": "This page of the list.",
     "provider": "The platform that an agent lives on; null for a webhook.",
     "provider_config": "What the provider needs to find the agent.",
     "purchasable": "Whether the organization may buy it as things stand, credits aside.",
+    "realm": "The realm of the digest.",
     "reason": "Why it was declined.",
     "records": "This page of the trail.",
     "released": "How many numbers were released as they stayed unpaid.",
@@ -209,14 +213,6 @@ _AUDIT = {
     "created_at": "2026-09-24T11:05:00Z",
 }
 
-_ROUTED = {
-    "action": "route",
-    "sip_uri": "sip:reception@sip.example.com",
-    "number": "+442079460123",
-    "phone_number_id": "pn_01k5v0q6f8e2rbqhx3m8z4t9ya",
-    "organization_id": "org_01k5tzx8b2e6vq1m4r7w9y3k5n",
-    "endpoint_id": "ep_01k5v0m2c9f7jvd4nq6w8s1x3b",
-}
 EXAMPLES: dict[str, Any] = {
     **OF_WEBHOOKS,
     "PhoneNumber": _NUMBER,
@@ -305,37 +301,7 @@ EXAMPLES: dict[str, Any] = {
     "KycSubmission": {"legal_name": "Example Limited", "country": "GB", "kind": "business"},
     "HistoryPage": {"history": [_HISTORY], "total": 1, "limit": 50, "offset": 0, "has_more": False},
     "AuditPage": {"records": [_AUDIT], "total": 1, "limit": 50, "offset": 0, "has_more": False},
-    "InboundCall": {
-        "to": "sip:+442079460123@sip.example.com;user=phone",
-        "from": "+442079460999",
-        "call_id": "a84b4c76e66710@trunk.example.com",
-    },
-    "OutboundCall": {
-        "from": "+442079460123",
-        "to": "+442079460999",
-        "call_id": "3848276298220188511@agent.example.com",
-        "username": "pn_01k5v0q6f8e2rbqhx3m8z4t9ya",
-    },
-    "RoutedCall": _ROUTED,
-    "AllowedCall": {
-        "action": "allow",
-        "caller_id": "+442079460123",
-        "to": "+442079460999",
-        "phone_number_id": "pn_01k5v0q6f8e2rbqhx3m8z4t9ya",
-        "organization_id": "org_01k5tzx8b2e6vq1m4r7w9y3k5n",
-    },
-    "RejectedCall": {
-        "action": "reject",
-        "sip_code": 480,
-        "cause": "endpoint_inactive",
-        "reason": "The endpoint of the number that was called is inactive.",
-    },
-    "TestCall": {"from": "+442079460999"},
-    "TestedRoute": {
-        "number": "+442079460123",
-        "steps": [{"step": "status", "found": "The number is active.", "ok": True}],
-        "outcome": _ROUTED,
-    },
+    **CALLS,
     "Health": {"status": "ok"},
 }
 

@@ -6,8 +6,10 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from nambari.api.fields import Country, Id
+from nambari.domain.credentials import Challenge
 from nambari.domain.dialled import LONGEST
 from nambari.domain.routing import Allow, Cause, Holding, Reject, Route, Step
+from nambari.operations.credentials import MadeCredentials
 
 Written = Annotated[str, Meta(max_length=LONGEST)]
 CallId = Annotated[
@@ -103,6 +105,59 @@ class TestedRoute(Struct, kw_only=True):
     number: str
     steps: list[RouteStep]
     outcome: RoutedCall | RejectedCall
+
+
+class SipCredentials(Struct, kw_only=True):
+    """What a SIP user agent needs to make calls from the number. The password is told once, and kept nowhere."""
+
+    username: str
+    password: Annotated[str | None, Meta(description="Null in a replay: it is not kept.")]
+    realm: str
+    domain: str
+    uri: Annotated[str, Meta(description="The address of the account, as it is in From.")]
+
+
+class DeletedCredentials(Struct, kw_only=True):
+    username: str
+    deleted: bool
+
+
+class AskedCredentials(Struct, kw_only=True, forbid_unknown_fields=True):
+    """As it came in the call's Proxy-Authorization or Authorization."""
+
+    username: Annotated[Written, Meta(description="The user of the SIP account; one that cannot be is rejected.")]
+
+
+class ChallengedAccount(Struct, kw_only=True, tag_field="action", tag="challenge"):
+    """The digest of the call must be one for `realm` that `ha1` checks (MD5; RFC 2617 3.2.2.2, RFC 7616)."""
+
+    username: str
+    realm: str
+    ha1: str
+    organization_id: str
+    phone_number_id: str
+
+
+def sip_credentials(made: MadeCredentials, password: str | None, sip_domain: str) -> SipCredentials:
+    return SipCredentials(
+        username=made.username,
+        password=password,
+        realm=made.realm,
+        domain=sip_domain,
+        uri=f"sip:{made.username}@{sip_domain}",
+    )
+
+
+def challenged_account(decided: Challenge | Reject) -> ChallengedAccount | RejectedCall:
+    if isinstance(decided, Reject):
+        return _rejected(decided)
+    return ChallengedAccount(
+        username=decided.account.phone_number_id,
+        realm=decided.credentials.realm,
+        ha1=decided.credentials.ha1,
+        organization_id=decided.account.organization_id,
+        phone_number_id=decided.account.phone_number_id,
+    )
 
 
 def routed_call(decided: Route | Reject) -> RoutedCall | RejectedCall:

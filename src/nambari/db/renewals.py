@@ -109,13 +109,16 @@ async def next_due_at(connection: Connection, organization_id: str, environment:
 async def write(
     connection: Connection, organization_id: str, environment: Environment, renewals: Sequence[Renewal]
 ) -> None:
-    """What the numbers are now. Their months and events are written by others."""
+    """What the numbers are now; SIP credentials end with a tenure. Their months and events are written by others."""
     after = [each.after for each in renewals]
     await connection.execute(
         """
         UPDATE phone_numbers AS n
         SET status = w.status, status_reason = w.status_reason, renews_at = w.renews_at, releases_at = w.releases_at,
-            paid_until = w.paid_until, retry_at = w.retry_at, updated_at = w.updated_at, released_at = w.released_at
+            paid_until = w.paid_until, retry_at = w.retry_at, updated_at = w.updated_at, released_at = w.released_at,
+            sip_realm = CASE w.status WHEN 'released' THEN NULL ELSE n.sip_realm END,
+            sip_ha1 = CASE w.status WHEN 'released' THEN NULL ELSE n.sip_ha1 END,
+            sip_password_at = CASE w.status WHEN 'released' THEN NULL ELSE n.sip_password_at END
         FROM unnest($3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],
                     $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
              AS w (id, status, status_reason, renews_at, releases_at, paid_until, retry_at, updated_at, released_at)

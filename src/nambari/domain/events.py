@@ -59,6 +59,24 @@ class Event(StrEnum):
         "Its former owner took a released number back.",
         "the phone number",
     )
+    CREDENTIALS_CREATED = (
+        "sip_credentials.created",
+        "SIP credentials were made for a number; recorded in its history.",
+        "`phone_number_id`, `username`; nothing secret",
+        False,
+    )
+    CREDENTIALS_ROTATED = (
+        "sip_credentials.rotated",
+        "The SIP credentials of a number were given another password.",
+        "`phone_number_id`, `username`; nothing secret",
+        False,
+    )
+    CREDENTIALS_DELETED = (
+        "sip_credentials.deleted",
+        "The SIP credentials of a number were deleted. A release deletes them too, with no event of their own.",
+        "`phone_number_id`, `username`; nothing secret",
+        False,
+    )
     ENDPOINT_CREATED = ("endpoint.created", "An endpoint was made.", "the endpoint")
     ENDPOINT_UPDATED = ("endpoint.updated", "An endpoint was changed.", "the endpoint as it is now")
     ENDPOINT_DELETED = (

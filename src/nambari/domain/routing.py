@@ -85,6 +85,10 @@ class Cause(StrEnum):
         *("account_inactive", 403, "RFC 3261 21.4.4"),
         "The number of the account that the call is made with is not active.",
     )
+    ACCOUNT_WITHOUT_CREDENTIALS = (
+        *("account_without_credentials", 403, "RFC 3261 21.4.4"),
+        "The number of the account that the call is made with has no SIP credentials.",
+    )
     CALLER_UNREADABLE = (
         *("caller_unreadable", 403, "RFC 3261 21.4.4"),
         "The caller id is no phone number in any form that we read.",
