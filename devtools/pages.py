@@ -16,6 +16,8 @@ from nambari.api import document
 from nambari.api.app import application
 from nambari.api.described import EXAMPLES
 from nambari.api.errors import EVERYWHERE, STATUS
+from nambari.api.payload_schemas import name_of, payload_schemas
+from nambari.api.schemas import Schema
 from nambari.domain.events import Event
 from nambari.domain.phone_number import FIELDS, PhoneNumber, changes_between, configure
 from nambari.domain.refusals import CATALOGUE, MethodNotAllowed, NotFound, Refusal
@@ -223,9 +225,53 @@ def events() -> str:
                 """
             ),
             table(["event", "when", "data", "announced"], rows),
+            *_payloads(),
             *_delivered(),
         ]
     )
+
+
+def _payloads() -> list[str]:
+    """What `data` holds, from the schemas that the OpenAPI document has of it."""
+    found = payload_schemas(Event)
+    parts = [
+        "\n## Data\n",
+        wrapped(
+            """
+            What `data` holds, by event. The JSON Schema of what is announced is in the OpenAPI document, under
+            `webhooks`. Fields may be added.
+            """
+        ),
+    ]
+    by_payload: dict[str, list[Event]] = {}
+    for event in Event:
+        by_payload.setdefault(name_of(event), []).append(event)
+    for name, events in by_payload.items():
+        parts += [", ".join(f"`{each}`" for each in events) + ":\n", _fields_of(found[name], found)]
+    return parts
+
+
+def _fields_of(schema: Schema, components: Schema) -> str:
+    rows = (
+        [f"`{field}`", _kind(each, components), each.get("description", "")]
+        for field, each in schema["properties"].items()
+    )
+    return table(["field", "holds", "meaning"], rows) + "\n"
+
+
+def _kind(schema: Schema, components: Schema) -> str:
+    """A type in words: `string or null`, `one of …`, `list of …`."""
+    if "$ref" in schema:
+        return _kind(components[schema["$ref"].rpartition("/")[2]], components)
+    if "anyOf" in schema:
+        return " or ".join(_kind(each, components) for each in schema["anyOf"])
+    if "enum" in schema:
+        return "one of " + ", ".join(f"`{each}`" for each in schema["enum"])
+    if schema["type"] == "array":
+        return f"list of {_kind(schema['items'], components)}"
+    if "properties" in schema:
+        return "{" + ", ".join(f"`{field}`" for field in schema["properties"]) + "}"
+    return "instant" if schema.get("format") == "date-time" else str(schema["type"])
 
 
 def _delivered() -> list[str]:
@@ -246,9 +292,10 @@ def _delivered() -> list[str]:
             such as `phone_number.*`, or `*`. Each event is posted to it at least once, those of one object in their
             order: the next waits for the one before. Any answer of 200 to 299 within 15 s means that it arrived;
             redirects are not followed. Else it is tried again, the waits being {waits} seconds and up to a tenth more,
-            then given up; `GET /v1/webhooks/{{id}}/deliveries` tells what came of it, `…/deliveries/{{id}}/attempts` of each
-            attempt, and a `replay` sends it again, or a range of events: `POST /v1/webhooks/{{id}}/replay`.
-            A webhook at which nothing arrived for a week is disabled. `webhook-id` is the event's id and the same at
+            then given up; `GET /v1/webhooks/{{id}}/deliveries` tells what came of it, `…/deliveries/{{id}}/attempts`
+            of each attempt, and a `replay` sends it again, or a range of events: `POST /v1/webhooks/{{id}}/replay`.
+            A webhook at which nothing arrived for a week is disabled: `webhook.disabled` is in
+            `GET /v1/events` then, and posted to the other webhooks. `webhook-id` is the event's id and the same at
             every attempt: who has seen it before need not act again. With the secret `{secret}` this is sent:
             """
         ),

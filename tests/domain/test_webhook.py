@@ -8,11 +8,10 @@ import pytest
 from nambari.domain.events import SUBSCRIPTIONS, Event
 from nambari.domain.reach import networks
 from nambari.domain.refusals import ValidationError
+from nambari.domain.subscriber import Webhook, WebhookStatus
 from nambari.domain.webhook import (
     WAITS,
     Outcome,
-    Webhook,
-    WebhookStatus,
     after_outcome,
     check_events,
     check_url,
@@ -65,9 +64,10 @@ def test_disabled_after_a_week_without_success() -> None:
 
 def test_subscriptions() -> None:
     assert {"*", "phone_number.*", "phone_number.purchased", "endpoint.*", "kyc.*", "balance.low"} <= set(SUBSCRIPTIONS)
-    assert not {"api_key.*", "api_key.created", "kyc.submitted", "webhook.*", "phone_number.renewed"} & set(
+    assert not {"api_key.*", "api_key.created", "kyc.submitted", "webhook.created", "phone_number.renewed"} & set(
         SUBSCRIPTIONS
     )
+    assert SUBSCRIPTIONS["webhook.*"] == (Event.WEBHOOK_DISABLED,)
     assert all(each.announced for told in SUBSCRIPTIONS.values() for each in told)
     assert is_told(["phone_number.*"], "phone_number.purchased")
     assert is_told(["balance.low", "*"], "endpoint.created")

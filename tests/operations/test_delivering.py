@@ -218,10 +218,17 @@ async def test_the_schedule_then_given_up_then_replayed(moving: MovingWorld, rec
     assert [each["status"] for each in await log(alice, webhook)] == ["pending", "delivered"]
 
 
-async def test_disabled_after_a_week_and_begun_anew(moving: MovingWorld, receiver: Receiver) -> None:
+@pytest.fixture
+async def other() -> AsyncIterator[Receiver]:
+    async with receiving() as made:
+        yield made
+
+
+async def test_disabled_after_a_week_and_begun_anew(moving: MovingWorld, receiver: Receiver, other: Receiver) -> None:
     receiver.answers = lambda _: answer(500)
     alice = await moving.person()
-    webhook = await hook(alice, receiver.url(), ["endpoint.*"])
+    webhook = await hook(alice, receiver.url(), ["endpoint.*", "webhook.*"])
+    await hook(alice, other.url(), ["webhook.*"])
     for _ in range(8):
         await made(alice.client)
         await delivered(moving)
@@ -229,7 +236,11 @@ async def test_disabled_after_a_week_and_begun_anew(moving: MovingWorld, receive
     shown = (await alice.client.get(f"/v1/webhooks/{webhook['id']}")).json()
     assert shown["status"] == "disabled"
     trail = (await alice.client.get("/v1/audit?event=webhook.*")).json()["records"]
-    assert [each["event"] for each in trail] == ["webhook.disabled", "webhook.created"]
+    assert [each["event"] for each in trail] == ["webhook.disabled", "webhook.created", "webhook.created"]
+    [told] = (await alice.client.get("/v1/events?type=webhook.disabled")).json()["events"]
+    assert told["data"] == shown
+    assert told["event"] not in receiver.names
+    assert [each.event for each in other.received] == [told]
     assert await delivered(moving) == 0
     [line, *_] = await log(alice, webhook, "limit=1")
     path = f"/v1/webhooks/{webhook['id']}/deliveries/{line['id']}/replay"

@@ -14,7 +14,7 @@ from tests.story.processes import Service, attach, database, environment
 
 from nambari.db.migrate import migrate
 from nambari.domain.access import Environment
-from nambari.domain.webhook import Webhook, WebhookStatus
+from nambari.domain.subscriber import Webhook, WebhookStatus
 from nambari.operations import webhooks
 
 OBJECTS = 500

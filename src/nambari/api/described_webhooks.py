@@ -63,3 +63,38 @@ OF_WEBHOOKS: dict[str, Any] = {
     },
     "DeliveryPage": {"deliveries": [_DELIVERY], "total": 1, "limit": 50, "offset": 0, "has_more": False},
 }
+
+_OF_CALLS = {
+    "call_id": "The Call-ID that the SIP proxy gave.",
+    "direction": "To a number of yours, or from one.",
+    "from": "Who called, E.164; null where that cannot be read.",
+    "to": "Who was called, E.164; null where that cannot be read.",
+    "phone_number_id": "The number of yours that the call was to or from, if it is one.",
+}
+DATA_FIELDS: dict[str, dict[str, str]] = {
+    "CallRoutedData": {
+        **_OF_CALLS,
+        "endpoint_id": "Of a call to a number: where it was sent.",
+        "sip_uri": "Of a call to a number: the agent's SIP URI.",
+        "caller_id": "Of a call from a number: that number, E.164.",
+    },
+    "CallRejectedData": {**_OF_CALLS, "cause": "Why, for programs.", "reason": "Why, for people."},
+    "KycDecisionData": {"kyc_status": "How the case stands now."},
+    "BalanceLowData": {
+        "required_cents": "What the renewals of the next 7 days take.",
+        "shortfall_cents": "What is missing.",
+        "short": "The numbers that the credits will not reach for.",
+    },
+    "PaymentReceivedData": {
+        "transaction_id": "The line of the statement.",
+        "amount_cents": "What was added.",
+        "balance_cents": "The credits that are free to spend, after it.",
+    },
+    "WebhookData": {
+        "url": "Where events are posted.",
+        "events": "Which events: names, groups, or `*` for all.",
+        "failing_since": "Nothing has arrived since then; null if all is well.",
+        "previous_secret_until": "Until when the secret before this one signs too.",
+    },
+}
+"""What a field means in the data of an event, where it is not what FIELDS says."""

@@ -18,6 +18,7 @@ from nambari.api.answers import Answer
 from nambari.api.described import EXAMPLES, FIELDS, NEW_ENDPOINTS
 from nambari.api.errors import EVERYWHERE, STATUS
 from nambari.api.headers import HEADERS, REPLAYABLE, of_answer, of_refusal
+from nambari.api.payload_schemas import name_of, payload_schemas
 from nambari.api.requests import ID_PATTERN, IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_PATTERN
 from nambari.api.schemas import REF, Schema, parameter_schemas, schemas
 from nambari.domain.events import SUBSCRIPTIONS
@@ -142,7 +143,10 @@ def document(routes: Iterable[BaseRoute], currency: str) -> Schema:
         "paths": paths,
         "webhooks": _webhooks(),
         "components": {
-            "schemas": schemas(_shapes([handler for _, handler in handlers])),
+            "schemas": {
+                **schemas(_shapes([handler for _, handler in handlers])),
+                **payload_schemas(SUBSCRIPTIONS["*"]),
+            },
             "responses": dict(sorted(responses.items())),
             "headers": HEADERS,
             "securitySchemes": {
@@ -172,7 +176,17 @@ def _webhooks() -> Schema:
                     "required": True,
                     "content": {
                         "application/json": {
-                            "schema": {"allOf": [event, {"properties": {"event": {"const": each.value}}}]}
+                            "schema": {
+                                "allOf": [
+                                    event,
+                                    {
+                                        "properties": {
+                                            "event": {"const": each.value},
+                                            "data": {"$ref": REF.format(name=name_of(each))},
+                                        }
+                                    },
+                                ]
+                            }
                         }
                     },
                 },

@@ -28,7 +28,7 @@ def schemas(wanted: set[type[Struct]]) -> Schema:
         Subscription,
     ]
     _, components = msgspec.json.schema_components(kinds, ref_template=REF)
-    found = {name: _tidy_struct(name, schema) for name, schema in components.items()}
+    found = {name: tidy_struct(name, schema) for name, schema in components.items()}
     new_endpoint = found["NewEndpoint"]
     variants = forms({name: new_endpoint["properties"][name] for name in ("name", "status")})
     found["NewEndpoint"] = {
@@ -40,7 +40,7 @@ def schemas(wanted: set[type[Struct]]) -> Schema:
     return dict(sorted({**found, **variants, **_error_schemas()}.items()))
 
 
-def _tidy_struct(name: str, schema: Schema) -> Schema:
+def tidy_struct(name: str, schema: Schema) -> Schema:
     tidy = {key: value for key, value in schema.items() if key not in {"title", "description"}}
     if "description" in schema:
         tidy["description"] = inspect.cleandoc(schema["description"])
@@ -58,7 +58,7 @@ def _tidy(name: str, schema: Schema) -> Schema:
     tidy: Schema = _retyped(schema)
     if tidy.get("default", ...) is None:
         del tidy["default"]
-    if name.endswith(("_at", "_until")) or name == "now":
+    if name.endswith(("_at", "_until", "_since")) or name == "now":
         for part in tidy.get("anyOf", [tidy]):
             if part.get("type") == "string":
                 part["format"] = "date-time"
@@ -83,7 +83,7 @@ def _retyped(schema: Any) -> Any:
 
 def _error_schemas() -> Schema:
     _, components = msgspec.json.schema_components([shapes.ErrorBody], ref_template=REF)
-    error = _tidy_struct("ErrorBody", components["ErrorBody"])
+    error = tidy_struct("ErrorBody", components["ErrorBody"])
     error["properties"]["code"] |= {"enum": [reason.code for reason in refusals.CATALOGUE]}
     error["properties"]["details"] = {"$ref": REF.format(name="ErrorDetails")}
     cents = ("required_cents", "available_cents", "shortfall_cents", "total_cents", "max_total_cents")

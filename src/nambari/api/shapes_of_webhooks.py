@@ -7,8 +7,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from nambari.api.endpoint_forms import WEB_URL
 from nambari.api.fields import Id
-from nambari.domain import webhook as webhooks
+from nambari.domain import subscriber
 from nambari.domain.events import SUBSCRIPTIONS
+from nambari.domain.subscriber import WebhookStatus
+from nambari.domain.webhook import DeliveryStatus
 
 WebUrl = Annotated[
     str,
@@ -73,7 +75,7 @@ class Webhook(Struct, kw_only=True, omit_defaults=True):
     id: str
     url: Annotated[str, Meta(description="Where events are posted.")]
     events: Annotated[list[str], Meta(description="Which events: names, groups, or `*` for all.")]
-    status: webhooks.WebhookStatus
+    status: WebhookStatus
     failing_since: Annotated[datetime | None, Meta(description="Nothing has arrived since then; null if all is well.")]
     previous_secret_until: Annotated[
         datetime | None, Meta(description="Until when the secret before this one signs too.")
@@ -96,7 +98,7 @@ class DeletedWebhook(Struct, kw_only=True):
     deleted: bool
 
 
-def webhook(record: webhooks.Webhook, secret: str | None = None) -> Webhook:
+def webhook(record: subscriber.Webhook, secret: str | None = None) -> Webhook:
     return Webhook(
         id=record.id,
         url=record.url,
@@ -121,7 +123,7 @@ class Delivery(Struct, kw_only=True):
     event_id: Annotated[str, Meta(description="The event; the receiver gets it as `webhook-id`.")]
     event: str
     subject_id: str
-    status: webhooks.DeliveryStatus
+    status: DeliveryStatus
     attempts: Annotated[int, Meta(description="How often it was tried.")]
     response_status: Annotated[int | None, Meta(description="The HTTP status that was answered, if any was.")]
     duration_ms: Annotated[int | None, Meta(description="How long the last attempt took.")]

@@ -24,10 +24,10 @@ from nambari.api.shapes_of_webhooks import (
 )
 from nambari.db import webhooks
 from nambari.db.paging import UnknownCursor
-from nambari.domain import refusals
-from nambari.domain import webhook as domain
+from nambari.domain import refusals, subscriber
 from nambari.domain.access import Scope
-from nambari.domain.webhook import WebhookStatus, check_events, check_url
+from nambari.domain.subscriber import WebhookStatus
+from nambari.domain.webhook import check_events, check_url
 from nambari.operations.webhooks import create, no_such_webhook, rotate_secret, update
 from nambari.operations.webhooks import delete as remove
 
@@ -97,7 +97,7 @@ async def create_webhook(request: StrictRequest, data: JSONBody[NewWebhook]) -> 
     given = services(request)
     url, events = check_url(data.url, given.webhook_networks), check_events(data.events)
     now = await clock_of(request)
-    webhook = domain.Webhook(
+    webhook = subscriber.Webhook(
         id=given.new_id("wh"),
         url=url,
         events=events,

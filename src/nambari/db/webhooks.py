@@ -6,7 +6,7 @@ from typing import Any
 from nambari.db.engine import Connection
 from nambari.db.paging import Page, UnknownCursor, total_told
 from nambari.domain.access import Environment
-from nambari.domain.webhook import Webhook, WebhookStatus
+from nambari.domain.subscriber import Webhook, WebhookStatus
 
 _COLUMNS = "id, url, events, status, failing_since, previous_secret_until, created_at, updated_at"
 

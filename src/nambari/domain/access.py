@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from nambari.domain.limits import Plan
+from nambari.domain.payloads import KeyFacts
 from nambari.domain.refusals import (
     ApiKeyExpired,
     InsufficientScope,
@@ -88,11 +89,11 @@ class Operator:
     environment: Environment
 
 
-def key_facts(key: Key) -> dict[str, object]:
+def key_facts(key: Key) -> KeyFacts:
     """What an event says of a key; of its secret no more than what every list shows."""
     return {
         "id": key.id,
-        "environment": key.environment,
+        "environment": key.environment.value,
         "name": key.name,
         "begins_with": key.visible,
         "scopes": sorted(key.scopes),

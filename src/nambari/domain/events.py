@@ -7,19 +7,34 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
 
-from nambari.domain.phone_number import Change
+from nambari.domain.endpoint import Endpoint
+from nambari.domain.payloads import (
+    BalanceLow,
+    CallRejected,
+    CallRouted,
+    KeyFacts,
+    KycDecision,
+    OrganizationFacts,
+    PaymentReceived,
+    SipAccountName,
+)
+from nambari.domain.phone_number import Change, PhoneNumber
+from nambari.domain.subscriber import Webhook
 
 
 class Event(StrEnum):
     meaning: str
     data: str
+    payload: type
     announced: bool
 
-    def __new__(cls, name: str, meaning: str, data: str, announced: bool = True) -> Self:  # noqa: FBT001, FBT002
+    def __new__(cls, name: str, meaning: str, data: str, payload: type, announced: bool = True) -> Self:  # noqa: FBT001, FBT002
+        """`data` says in words what `payload` is the type of."""
         event = str.__new__(cls, name)
         event._value_ = name
         event.meaning = meaning
         event.data = data
+        event.payload = payload
         event.announced = announced
         return event
 
@@ -27,124 +42,182 @@ class Event(StrEnum):
         "phone_number.purchased",
         "A number was bought: it is active, its set-up and first month are paid.",
         "the phone number",
+        PhoneNumber,
     )
     NUMBER_UPDATED = (
         "phone_number.updated",
         "A number was configured, or lost its endpoint because that was deleted.",
         "the phone number as it is now",
+        PhoneNumber,
     )
     NUMBER_RENEWED = (
         "phone_number.renewed",
         "One or more months of a number were paid.",
         "the phone number; `changes` has the next renewal",
+        PhoneNumber,
         False,
     )
     NUMBER_SUSPENDED = (
         "phone_number.suspended",
         "Credits did not suffice for a month: no calls are made from the number until they do.",
         "the phone number; `releases_at` is when it will be released",
+        PhoneNumber,
     )
     NUMBER_RESUMED = (
         "phone_number.resumed",
         "The credits sufficed again: what was due is paid, and the number is active.",
         "the phone number",
+        PhoneNumber,
     )
     NUMBER_RELEASED = (
         "phone_number.released",
         "A number was given back, or taken as it stayed unpaid. It is for sale again, at once or when it has aged.",
         "the phone number as it ended",
+        PhoneNumber,
     )
     NUMBER_RESTORED = (
         "phone_number.restored",
         "Its former owner took a released number back.",
         "the phone number",
+        PhoneNumber,
+    )
+    ENDPOINT_CREATED = (
+        "endpoint.created",
+        "An endpoint was made.",
+        "the endpoint",
+        Endpoint,
+    )
+    ENDPOINT_UPDATED = (
+        "endpoint.updated",
+        "An endpoint was changed.",
+        "the endpoint as it is now",
+        Endpoint,
     )
     CREDENTIALS_CREATED = (
         "sip_credentials.created",
         "SIP credentials were made for a number; recorded in its history.",
         "`phone_number_id`, `username`; nothing secret",
+        SipAccountName,
         False,
     )
     CREDENTIALS_ROTATED = (
         "sip_credentials.rotated",
         "The SIP credentials of a number were given another password.",
         "`phone_number_id`, `username`; nothing secret",
+        SipAccountName,
         False,
     )
     CREDENTIALS_DELETED = (
         "sip_credentials.deleted",
         "The SIP credentials of a number were deleted. A release deletes them too, with no event of their own.",
         "`phone_number_id`, `username`; nothing secret",
+        SipAccountName,
         False,
     )
-    ENDPOINT_CREATED = ("endpoint.created", "An endpoint was made.", "the endpoint")
-    ENDPOINT_UPDATED = ("endpoint.updated", "An endpoint was changed.", "the endpoint as it is now")
     ENDPOINT_DELETED = (
         "endpoint.deleted",
         "An endpoint was deleted; each of its numbers was detached, with an event of its own.",
         "the endpoint as it was",
+        Endpoint,
     )
     CALL_ROUTED = (
         "call.routed",
         "A call to a number was sent to its agent, or one from it was let through.",
         "`call_id`, `direction`, `from`, `to`, `phone_number_id`; `endpoint_id` and `sip_uri`, or `caller_id`",
+        CallRouted,
     )
     CALL_REJECTED = (
         "call.rejected",
         "A call to a number, or from one, was rejected.",
         "`call_id`, `direction`, `from`, `to`, `phone_number_id`; `cause`, `sip_code`, `reason`",
+        CallRejected,
     )
-    KYC_SUBMITTED = ("kyc.submitted", "KYC was submitted, and is to be decided.", "`kyc_status`", False)
-    KYC_VERIFIED = ("kyc.verified", "An operator approved the KYC case: numbers can be bought.", "`kyc_status`")
-    KYC_DECLINED = ("kyc.declined", "An operator declined the KYC case; it may be submitted again.", "`kyc_status`")
+    KYC_SUBMITTED = (
+        "kyc.submitted",
+        "KYC was submitted, and is to be decided.",
+        "`kyc_status`",
+        KycDecision,
+        False,
+    )
+    KYC_VERIFIED = (
+        "kyc.verified",
+        "An operator approved the KYC case: numbers can be bought.",
+        "`kyc_status`",
+        KycDecision,
+    )
+    KYC_DECLINED = (
+        "kyc.declined",
+        "An operator declined the KYC case; it may be submitted again.",
+        "`kyc_status`",
+        KycDecision,
+    )
     BALANCE_LOW = (
         "balance.low",
         "The credits will not last for the renewals of the next 7 days.",
         "`available_cents`, `required_cents`, `shortfall_cents`; `short`: the numbers concerned and their dates",
+        BalanceLow,
     )
     PAYMENT_RECEIVED = (
         "payment.received",
         "Credits were added.",
         "`transaction_id`, `amount_cents`, `balance_cents` after it",
+        PaymentReceived,
     )
     ORGANIZATION_CREATED = (
         "organization.created",
         "The organization was taken in; one line in each environment, where its trail begins.",
         "`plan`",
+        OrganizationFacts,
         False,
     )
     ORGANIZATION_UPDATED = (
         "organization.updated",
         "An operator put the organization on another plan; one line in each environment.",
         "`plan`",
+        OrganizationFacts,
         False,
     )
     KEY_CREATED = (
         "api_key.created",
         "An API key was made; recorded in the environment that it is for.",
         "the key as a list shows it, with nothing secret",
+        KeyFacts,
         False,
     )
     KEY_REVOKED = (
         "api_key.revoked",
         "An API key was revoked: it works nowhere any more.",
         "the key as a list shows it, with nothing secret",
+        KeyFacts,
         False,
     )
-    WEBHOOK_CREATED = ("webhook.created", "A webhook was made.", "the webhook, without its secret", False)
+    WEBHOOK_CREATED = (
+        "webhook.created",
+        "A webhook was made.",
+        "the webhook, without its secret",
+        Webhook,
+        False,
+    )
     WEBHOOK_UPDATED = (
         "webhook.updated",
         "A webhook was changed, or given another secret.",
         "the webhook as it is now, without its secret",
+        Webhook,
         False,
     )
     WEBHOOK_DISABLED = (
         "webhook.disabled",
         "Nothing had arrived at a webhook for a week: it is told no more until somebody activates it.",
         "the webhook as it is now, without its secret",
+        Webhook,
+    )
+    WEBHOOK_DELETED = (
+        "webhook.deleted",
+        "A webhook was deleted.",
+        "the webhook as it was, without its secret",
+        Webhook,
         False,
     )
-    WEBHOOK_DELETED = ("webhook.deleted", "A webhook was deleted.", "the webhook as it was, without its secret", False)
 
 
 OF_CALLS = (Event.CALL_ROUTED, Event.CALL_REJECTED)

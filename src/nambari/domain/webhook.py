@@ -12,6 +12,7 @@ from nambari.domain.endpoint import web_url_fault
 from nambari.domain.events import SUBSCRIPTIONS
 from nambari.domain.reach import Network, may_be_reached
 from nambari.domain.refusals import invalid, invalid_fields
+from nambari.domain.subscriber import Webhook, WebhookStatus
 
 WAITS = tuple(timedelta(seconds=each) for each in (0, 60, 300, 1800, 7200, 86400, 86400, 86400))
 """How long before each attempt: at once, 1 min, 5 min, 30 min, 2 h, then daily for 3 days."""
@@ -21,12 +22,6 @@ DISABLED_AFTER = timedelta(days=7)
 BOTH_SECRETS_VALID = timedelta(hours=24)
 MOST_REPLAYED = 1000
 """How many events one request sends again at most."""
-
-
-class WebhookStatus(StrEnum):
-    ACTIVE = "active"
-    INACTIVE = "inactive"
-    DISABLED = "disabled"
 
 
 class DeliveryStatus(StrEnum):
@@ -41,20 +36,6 @@ class AnswersShown(StrEnum):
     PUBLIC = "public"
     ALL = "all"
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
-    """`events` are names of the catalogue, groups of them, or `*`. `failing_since`: nothing has arrived since then."""
-
-    id: str
-    url: str
-    events: list[str]
-    status: WebhookStatus
-    failing_since: datetime | None
-    previous_secret_until: datetime | None
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

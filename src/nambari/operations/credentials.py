@@ -8,6 +8,7 @@ from nambari.db.engine import Connection
 from nambari.domain.access import Operator
 from nambari.domain.credentials import Challenge, Credentials, check_may_have, decide_challenge, ha1
 from nambari.domain.events import Event
+from nambari.domain.payloads import SipAccountName
 from nambari.domain.phone_number import Change
 from nambari.domain.refusals import NotFound
 from nambari.domain.routing import Reject
@@ -97,5 +98,5 @@ async def _tell(
         )
         if before != after
     ]
-    data = {"phone_number_id": number_id, "username": number_id}
+    data: SipAccountName = {"phone_number_id": number_id, "username": number_id}
     await announce(services, connection, attempt, event, number_id, data, now, changes)

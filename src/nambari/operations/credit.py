@@ -10,6 +10,7 @@ from nambari.domain import ledger
 from nambari.domain.access import Environment
 from nambari.domain.events import Event
 from nambari.domain.money import MOST_CENTS
+from nambari.domain.payloads import PaymentReceived
 from nambari.domain.phone_number import Change
 from nambari.domain.refusals import InvalidState, NotFound, invalid
 from nambari.operations.announce import announce
@@ -62,7 +63,7 @@ async def add(
         raise InvalidState(f"The balance would pass {MOST_CENTS} cents, more than an account can hold.")
     posting_id = services.new_id("txn")
     balance = await credits.post(connection, *tenant, posting_id, ledger.top_up(amount_cents), reference, now)
-    data = {"transaction_id": posting_id, "amount_cents": amount_cents, "balance_cents": balance}
+    data: PaymentReceived = {"transaction_id": posting_id, "amount_cents": amount_cents, "balance_cents": balance}
     changes = [Change("balance_cents", available, balance)]
     await announce(services, connection, attempt, Event.PAYMENT_RECEIVED, posting_id, data, now, changes)
     await recover(services, connection, attempt, now)

@@ -15,15 +15,8 @@ from nambari.db.deliveries import Claimed, NewDelivery, Settlement
 from nambari.db.engine import Connection
 from nambari.domain.access import Caller
 from nambari.domain.events import Event
-from nambari.domain.webhook import (
-    DeliveryStatus,
-    Outcome,
-    Webhook,
-    WebhookStatus,
-    after_outcome,
-    is_told,
-    next_attempt,
-)
+from nambari.domain.subscriber import Webhook, WebhookStatus
+from nambari.domain.webhook import DeliveryStatus, Outcome, after_outcome, is_told, next_attempt
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt
 from nambari.operations.webhooks import changes_between

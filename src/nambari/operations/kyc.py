@@ -14,6 +14,7 @@ from nambari.domain.kyc import (
     check_reason,
     check_submission,
 )
+from nambari.domain.payloads import KycDecision
 from nambari.domain.phone_number import Change
 from nambari.operations.announce import announce
 from nambari.operations.credit import no_such_organization
@@ -75,7 +76,7 @@ async def _announce(
 ) -> None:
     """The status and nothing else: who applies is personal data, and the reason may quote the applicant's papers."""
     changes = [Change("kyc_status", before, after)]
-    data = {"kyc_status": after}
+    data: KycDecision = {"kyc_status": after}
     await announce(services, connection, attempt, _EVENTS[after], attempt.caller.organization_id, data, now, changes)
 
 

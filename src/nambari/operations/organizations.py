@@ -6,6 +6,7 @@ from nambari.db import organizations
 from nambari.domain.access import Caller, Environment
 from nambari.domain.events import Event, from_nothing
 from nambari.domain.limits import Plan
+from nambari.domain.payloads import OrganizationFacts
 from nambari.domain.phone_number import Change
 from nambari.domain.refusals import invalid
 from nambari.operations import credit
@@ -30,7 +31,7 @@ async def create(services: Services, name: str, plan: str, request_id: str, now:
     async with services.database.writing() as connection:
         await organizations.insert(connection, organization_id, name, plan, now)
         # Without its name, which may be a person's. Twice, as nothing of one environment is seen in the other.
-        data = {"plan": plan}
+        data: OrganizationFacts = {"plan": plan}
         for attempt in (live, test):
             event = Event.ORGANIZATION_CREATED
             await announce(services, connection, attempt, event, organization_id, data, now, from_nothing(data))
@@ -49,7 +50,8 @@ async def set_plan(services: Services, organization_id: str, plan: str, request_
         if before is None:
             raise credit.no_such_organization(organization_id)
         if plan != before:
-            event, data, changes = Event.ORGANIZATION_UPDATED, {"plan": plan}, [Change("plan", before, plan)]
+            data: OrganizationFacts = {"plan": plan}
+            event, changes = Event.ORGANIZATION_UPDATED, [Change("plan", before, plan)]
             for attempt in _attempts(organization_id, request_id):
                 await announce(services, connection, attempt, event, organization_id, data, now, changes)
     return before

@@ -14,6 +14,7 @@ from nambari.db.renewals import Tenant
 from nambari.domain.access import Caller, Environment
 from nambari.domain.events import Event
 from nambari.domain.lifecycle import StockStatus
+from nambari.domain.payloads import BalanceLow
 from nambari.domain.phone_number import PhoneNumber, changes_between
 from nambari.domain.release import Released
 from nambari.domain.renewal import FORESEEN, RETRIED_EVERY, Due, Forecast, Renewal, forecast, settle
@@ -158,7 +159,7 @@ async def look_ahead(
     return True
 
 
-def _warning(found: Forecast, available_cents: int, currency: str) -> dict[str, object]:
+def _warning(found: Forecast, available_cents: int, currency: str) -> BalanceLow:
     return {
         "available_cents": available_cents,
         "required_cents": found.required_cents,

@@ -11,7 +11,8 @@ from nambari.db import deliveries, delivery_log, events
 from nambari.db.engine import Connection
 from nambari.db.events import Range
 from nambari.domain.refusals import InvalidState, NotFound, invalid
-from nambari.domain.webhook import MOST_REPLAYED, Webhook, WebhookStatus, names_to_replay
+from nambari.domain.subscriber import Webhook, WebhookStatus
+from nambari.domain.webhook import MOST_REPLAYED, names_to_replay
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.operations.webhooks import locked
 from nambari.wiring import Services

@@ -10,7 +10,8 @@ from nambari.db.engine import Connection
 from nambari.domain.events import Event, from_nothing, to_nothing
 from nambari.domain.phone_number import Change
 from nambari.domain.refusals import NotFound
-from nambari.domain.webhook import BOTH_SECRETS_VALID, Webhook, revised
+from nambari.domain.subscriber import Webhook
+from nambari.domain.webhook import BOTH_SECRETS_VALID, revised
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services, new_secret_bytes

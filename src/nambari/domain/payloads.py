@@ -1,0 +1,88 @@
+"""What does an event carry as its `data`? The forms of those that no record of ours has already.
+
+A JSON Schema of each is made from these types, and what is announced is built as them.
+"""
+
+from datetime import datetime
+from typing import Literal, NotRequired, TypedDict
+
+from nambari.domain.kyc import KycStatus
+
+CallRouted = TypedDict(
+    "CallRouted",
+    {
+        "call_id": str,
+        "direction": Literal["inbound", "outbound"],
+        "from": str | None,
+        "to": str | None,
+        "phone_number_id": str | None,
+        "endpoint_id": NotRequired[str],
+        "sip_uri": NotRequired[str],
+        "caller_id": NotRequired[str],
+    },
+)
+"""A call that went on: one to a number has `endpoint_id` and `sip_uri`, one from a number `caller_id`."""
+
+CallRejected = TypedDict(
+    "CallRejected",
+    {
+        "call_id": str,
+        "direction": Literal["inbound", "outbound"],
+        "from": str | None,
+        "to": str | None,
+        "phone_number_id": str | None,
+        "cause": str,
+        "sip_code": int,
+        "reason": str,
+    },
+)
+
+
+class KycDecision(TypedDict):
+    kyc_status: KycStatus
+
+
+class ShortNumber(TypedDict):
+    """A number that the credits will not reach for, and its dates."""
+
+    phone_number_id: str
+    renews_at: datetime | None
+    releases_at: datetime | None
+
+
+class BalanceLow(TypedDict):
+    available_cents: int
+    required_cents: int
+    shortfall_cents: int
+    currency: str
+    short: list[ShortNumber]
+
+
+class PaymentReceived(TypedDict):
+    transaction_id: str
+    amount_cents: int
+    balance_cents: int
+
+
+class SipAccountName(TypedDict):
+    """SIP credentials of a number, by name alone."""
+
+    phone_number_id: str
+    username: str
+
+
+class OrganizationFacts(TypedDict):
+    plan: str
+
+
+class KeyFacts(TypedDict):
+    """An API key; of its secret no more than what every list shows."""
+
+    id: str
+    environment: Literal["live", "test"]
+    name: str
+    begins_with: str
+    scopes: list[str]
+    allowed_ips: list[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
