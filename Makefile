@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+NPM := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/npm/*/package-lock.json))
 
 .PHONY: help setup run test simulate check format lock docs bench
 
@@ -21,10 +22,16 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+%/node_modules/.package-lock.json: %/package-lock.json
+	@command -v npm >/dev/null || { echo "The tests need npm, to verify signatures with a library that customers use, and there is none here; on Debian: apt-get install nodejs npm" >&2; exit 1; }
+	@echo "Installing the locked packages into $*/node_modules …"
+	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 run: setup ## the demo: PostgreSQL, inventory, keys, curl lines, the service
 	@NAMBARI_DATA_DIR="$${NAMBARI_DATA_DIR:-$(CURDIR)/.nambari}" $(BIN)/nambari demo
 
-test: setup ## every test
+test: setup $(NPM) ## every test
 	@$(BIN)/pytest
 
 simulate: setup ## random customers, crashes and time, until interrupted; SEED=n [STEPS=n] plays one story

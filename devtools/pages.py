@@ -314,6 +314,11 @@ def _delivered() -> list[str]:
             "python",
         ),
         code(
+            'import { Webhook } from "standardwebhooks";\n\n'
+            'const event = new Webhook("whsec_…").verify(rawBody, headers); // throws WebhookVerificationError',
+            "js",
+        ),
+        code(
             "key=$(printf %s \"${SECRET#whsec_}\" | base64 -d | od -An -v -tx1 | tr -d ' \\n')\n"
             'openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" < raw_body',
             "sh",

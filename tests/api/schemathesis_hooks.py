@@ -25,6 +25,13 @@ OF_OPERATION = {
     "POST /v1/test/credits": [r" You need .* of credits to take away and have .*"],
     # One path, two lists: which parameters there are hangs on another parameter.
     "GET /v1/phone-numbers": [r"\w+ is not a parameter of this operation.*", r"country is required"],
+    # Which events there are, in what order, and which of them the webhook asks for.
+    "POST /v1/webhooks/{webhook_id}/replay": [
+        r"(starting_after|up_to) is no id of an event .*",
+        r"up_to must not come before starting_after",
+        r"to must be later than from",
+        r"events must name something that the webhook asks for, .*",
+    ],
     # What an endpoint may become hangs on what it is.
     "PATCH /v1/endpoints/{endpoint_id}": [r"(url|provider|provider_config)\b.*"],
 }

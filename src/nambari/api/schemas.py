@@ -37,6 +37,9 @@ def schemas(wanted: set[type[Struct]]) -> Schema:
     }
     # Its handler says the same: a struct has no way to.
     found["OutboundCall"]["anyOf"] = [{"required": [name]} for name in ("organization_id", "username")]
+    found["Replay"]["anyOf"] = [
+        {"required": [name], "properties": {name: {"type": "string"}}} for name in ("starting_after", "from")
+    ]
     return dict(sorted({**found, **variants, **_error_schemas()}.items()))
 
 
