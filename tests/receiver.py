@@ -1,6 +1,7 @@
 """A real receiver of webhooks, on a free port of the loopback. It answers as it is told, and keeps what it was sent."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,16 +34,18 @@ class Received:
 class Receiver:
     answers: Callable[[Received], Answer] = lambda _: answer(204)
     received: list[Received] = field(default_factory=list)
+    host: str = "127.0.0.1"
     port: int = 0
+    tls: ssl.SSLContext | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def url(self, path: str = "/events", host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}{path}"
 
     async def up(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
@@ -80,8 +83,10 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(answers: Callable[[Received], Answer] | None = None) -> AsyncIterator[Receiver]:
-    receiver = Receiver()
+async def receiving(
+    answers: Callable[[Received], Answer] | None = None, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[Receiver]:
+    receiver = Receiver(tls=tls, host=host)
     if answers is not None:
         receiver.answers = answers
     await receiver.up()

@@ -95,6 +95,8 @@ class Deliveries:
         self._taking: set[str] = set()
         self._sent: list[Sent] = []
         self._came_back = asyncio.Event()
+        self.behind = False
+        """Whether there is more to fan out than one turn does."""
 
     async def go_on(self) -> int:
         """Settle what came back, fan out what is new and start what is due, as far as there is room; how many."""
@@ -103,8 +105,7 @@ class Deliveries:
         if sent := self._sent:
             self._sent = []  # if this fails, their leases end, and they are sent again
             await settle(services, sent)
-        while await place(services, services.clock(), BATCH):
-            pass
+        self.behind = await place(services, services.clock(), BATCH) == BATCH
         room = AT_ONCE - len(self._tasks)
         if room <= 0:
             return 0
@@ -159,12 +160,12 @@ async def deliver(services: Services, sender: Sender) -> None:
     deliveries = Deliveries(services, sender)
     try:
         while True:
-            if await _guarded(deliveries.go_on, "delivery"):
+            if not await _guarded(deliveries.go_on, "delivery"):
+                await asyncio.sleep(PAUSE_SECONDS)
+            elif not deliveries.behind:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(DELIVERY_PAUSE_SECONDS):
                         await deliveries.something_came_back()
-            else:
-                await asyncio.sleep(PAUSE_SECONDS)
     finally:
         await deliveries.stop()
 
@@ -174,9 +175,10 @@ async def deliver_all(services: Services, sender: Sender) -> int:
     deliveries = Deliveries(services, sender)
     done = 0
     try:
-        while (begun := await deliveries.go_on()) or deliveries.under_way:
+        while (begun := await deliveries.go_on()) or deliveries.under_way or deliveries.behind:
             done += begun
-            await deliveries.something_came_back()
+            if deliveries.under_way:
+                await deliveries.something_came_back()
     finally:
         await deliveries.stop()
     return done
