@@ -159,9 +159,7 @@ def measure(dsn: str, receiver: Receiver, events: int) -> Round:
     return Round(one, two, asyncio.run(_posted(receiver.url("bare"), bodies)))
 
 
-def _delivered(
-    connection: psycopg.Connection, dsn: str, receiver: Receiver, events: int, workers: int
-) -> float:
+def _delivered(connection: psycopg.Connection, dsn: str, receiver: Receiver, events: int, workers: int) -> float:
     """From the first arrival to the last: a process takes its time to start."""
     happen(connection, subscribe(connection, [receiver.url("one")]), events)
     with working(dsn, workers):

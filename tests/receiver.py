@@ -38,6 +38,8 @@ class Receiver:
     port: int = 0
     tls: ssl.SSLContext | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event | None = None
+    """Where there is one, nothing is answered before it is set."""
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -65,6 +67,8 @@ class Receiver:
                 received = Received(first.split()[1], headers, body)
                 self.received.append(received)
                 self.asked.set()
+                if self.gate is not None:
+                    await self.gate.wait()
                 told = self.answers(received)
                 if told is None:
                     await reader.read()  # until the other side has had enough

@@ -1,4 +1,4 @@
-"""How does an event reach its receiver? One signed POST to an address that was checked, bounded in time and size."""
+"""How does an event or a question reach a webhook? One signed POST to a checked address, bounded in time and size."""
 
 import asyncio
 import base64
@@ -18,7 +18,9 @@ from httpcore2 import AsyncNetworkBackend, AsyncNetworkStream
 from standardwebhooks import Webhook
 
 from nambari import __version__
+from nambari.domain.question import Heard
 from nambari.domain.reach import Network, may_be_reached
+from nambari.domain.routing import Cause
 from nambari.domain.webhook import Outcome
 
 CONNECT_SECONDS = 5.0
@@ -48,6 +50,16 @@ class Message:
 
 class NotReachable(Exception):
     """The host's address is none that we connect to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What came back: `body` is its beginning, or the whole; `address` is whose it is, where that is known."""
+
+    status: int
+    body: bytes
+    whole: bool
+    address: str | None
 
 
 def signed(message: Message) -> dict[str, str]:
@@ -141,7 +153,9 @@ class Sender:
         status, body, error = None, None, None
         try:
             async with asyncio.timeout(self._total_seconds):
-                status, body = await self._post(message)
+                came = await self._post(message)
+            status = came.status
+            body = _shown(came.body) if came.address and self._may_show(came.address) else None
         except (TimeoutError, httpcore2.TimeoutException):
             error = "There was no answer in time."
         except NotReachable:
@@ -158,25 +172,38 @@ class Sender:
         milliseconds = round((time.monotonic() - began) * 1000)
         return Outcome(response_status=status, duration_ms=milliseconds, error=error, response_body=body)
 
-    async def _post(self, message: Message) -> tuple[int, str | None]:
-        """The status, and the beginning of the body if it may be told."""
+    async def ask(self, message: Message) -> Heard | Cause:
+        """What is answered, or the cause that nothing was. It raises nothing."""
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                came = await self._post(message)
+        except (TimeoutError, httpcore2.TimeoutException):
+            return Cause.WEBHOOK_TIMEOUT
+        except (NotReachable, httpcore2.NetworkError, httpcore2.UnsupportedProtocol, OSError):
+            return Cause.WEBHOOK_UNREACHABLE
+        except (httpcore2.ProtocolError, ValueError):
+            return Cause.WEBHOOK_UNREADABLE
+        return Heard(came.status, came.body if came.whole else None)
+
+    async def _post(self, message: Message) -> _Came:
         timeouts = {"connect": CONNECT_SECONDS, "read": TOTAL_SECONDS, "write": TOTAL_SECONDS, "pool": CONNECT_SECONDS}
         headers = list(signed(message).items())
         async with self._pool.stream(
             "POST", message.url, headers=headers, content=message.body, extensions={"timeout": timeouts}
         ) as response:
             peer = response.extensions["network_stream"].get_extra_info("server_addr")
-            body = bytearray()
+            body = b""
             async for part in response.aiter_stream():
                 body += part
                 if len(body) > MOST_BODY_BYTES:
                     break  # the rest is of no use to us; the connection is closed with what is left
-            return int(response.status), _shown(body) if peer and self._may_show(str(peer[0])) else None
+            whole = len(body) <= MOST_BODY_BYTES
+            return _Came(int(response.status), body, whole, str(peer[0]) if peer else None)
 
 
-def _shown(body: bytearray) -> str:
+def _shown(body: bytes) -> str:
     """The beginning as text: what is none of UTF-8 is replaced, and so is NUL, which the database does not take."""
-    return bytes(body[: SHOWN_CHARACTERS * 4]).decode(errors="replace")[:SHOWN_CHARACTERS].replace("\0", "\ufffd")
+    return body[: SHOWN_CHARACTERS * 4].decode(errors="replace")[:SHOWN_CHARACTERS].replace("\0", "\ufffd")
 
 
 def _why_not_connected(failure: Exception) -> str:

@@ -79,8 +79,8 @@ class Settings:
     )
     webhook_allowed_networks: tuple[str, ...] = _setting(
         (),
-        "Comma-separated addresses or CIDRs, private or loopback, to which events may be sent all the same; else they"
-        " go to public addresses only.",
+        "Comma-separated addresses or CIDRs, private or loopback, to which events and questions may be sent all the"
+        " same; else they go to public addresses only.",
     )
     webhook_retry_seconds: tuple[str, ...] = _setting(
         (),

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from typeid import TypeID
@@ -18,10 +18,12 @@ from typeid import TypeID
 from nambari.db import embedded, engine
 from nambari.db.engine import Database
 from nambari.domain.access import SECRET_LENGTH, SECRET_LETTERS
+from nambari.domain.question import Heard
 from nambari.domain.reach import Network, networks
 from nambari.domain.release import Aging
+from nambari.domain.routing import Cause
 from nambari.domain.webhook import WAITS, AnswersShown, may_show
-from nambari.sending import Resolve, Sender
+from nambari.sending import TOTAL_SECONDS, Message, Resolve, Sender
 from nambari.settings import Settings
 
 
@@ -158,19 +160,44 @@ async def open_shared_counts(url: str) -> AsyncIterator[SharedCounts]:
 @asynccontextmanager
 async def open_sender(services: Services, resolve: Resolve | None = None) -> AsyncIterator[Sender]:
     """What sends events to their receivers; `resolve` stands in for the system's way to find a host's addresses."""
+    sender = _sender(services, resolve, TOTAL_SECONDS)
+    try:
+        yield sender
+    finally:
+        await sender.close()
+
+
+ASKING_SECONDS = 2.0
+"""How long a call waits for a webhook: name, connection, question and answer together."""
+Asking: TypeAlias = Callable[[Message], Awaitable[Heard | Cause]]
+
+
+@asynccontextmanager
+async def open_asking(services: Services, resolve: Resolve | None = None) -> AsyncIterator[Asking]:
+    """What asks webhooks where calls go. Nothing is made for it before the first question."""
+    made: list[Sender] = []
+
+    async def ask(message: Message) -> Heard | Cause:
+        if not made:
+            made.append(_sender(services, resolve, ASKING_SECONDS))
+        return await made[0].ask(message)
+
+    try:
+        yield ask
+    finally:
+        for sender in made:
+            await sender.close()
+
+
+def _sender(services: Services, resolve: Resolve | None, total_seconds: float) -> Sender:
     import httpx2  # noqa: PLC0415 - a start without a worker does without it
 
     settings = services.settings
     context = httpx2.create_ssl_context(trust_env=False)
     if settings.webhook_ca_file:
         context.load_verify_locations(settings.webhook_ca_file)
-    sender = Sender(
-        services.webhook_networks, context, partial(may_show, AnswersShown(settings.webhook_answers)), resolve
-    )
-    try:
-        yield sender
-    finally:
-        await sender.close()
+    shown = partial(may_show, AnswersShown(settings.webhook_answers))
+    return Sender(services.webhook_networks, context, shown, resolve, total_seconds)
 
 
 @asynccontextmanager

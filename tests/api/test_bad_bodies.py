@@ -157,6 +157,7 @@ ROWS: dict[str, list[Row]] = {
         *ids("inventory_id"),
         *ids("endpoint_id", "null"),
         *ids("endpointId", "null"),
+        *ids("fallback_endpoint_id", "null"),
         *switches("allow_inbound"),
         *switches("allow_outbound"),
         *switches("allowOutbound"),
@@ -167,6 +168,7 @@ ROWS: dict[str, list[Row]] = {
     ],
     "PATCH /v1/phone-numbers/{number}": [
         *ids("endpoint_id", "null"),
+        *ids("fallback_endpoint_id", "null"),
         *switches("allow_inbound"),
         *switches("allow_outbound"),
         *labels("label"),

@@ -10,6 +10,7 @@ from tests.cast import World
 
 FIELDS = {
     *("id", "number", "e164", "country", "type", "area_code", "locality", "status", "status_reason", "endpoint_id"),
+    "fallback_endpoint_id",
     *("allow_inbound", "allow_outbound", "label", "tags", "deletion_lock", "setup_cost_cents", "monthly_cost_cents"),
     *("currency", "renews_at", "releases_at", "created_at", "updated_at", "released_at"),
 }
@@ -34,6 +35,7 @@ async def test_an_item_has_every_field(world: World) -> None:
         "status": "active",
         "status_reason": None,
         "endpoint_id": None,
+        "fallback_endpoint_id": None,
         "allow_inbound": True,
         "allow_outbound": True,
         "label": "Front desk",

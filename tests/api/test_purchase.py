@@ -56,6 +56,7 @@ async def test_every_field_of_the_order_is_taken(world: World) -> None:
     order = {
         "inventory_id": item,
         "endpoint_id": endpoint["id"],
+        "fallback_endpoint_id": None,
         "allow_inbound": False,
         "allow_outbound": False,
         "label": "Front desk é 📞",

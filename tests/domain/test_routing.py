@@ -18,10 +18,12 @@ from nambari.domain.providers import sip_uri_fault
 from nambari.domain.routing import (
     Account,
     Allow,
+    Ask,
     Cause,
     Holding,
     Reject,
     Route,
+    Standby,
     Target,
     Vacancy,
     addressed,
@@ -160,6 +162,8 @@ HELD = Holding(
 )
 WEBHOOK = replace(AGENT, type=EndpointType.WEBHOOK, url="https://example.com/calls")
 INACTIVE = replace(AGENT, status=EndpointStatus.INACTIVE)
+NIGHT = Target("ep_2", "Night", EndpointType.AGENT, EndpointStatus.ACTIVE, "sip:night.example.com")
+STANDBY = Standby("ep_2", f"sip:{LONDON}@night.example.com")
 
 INBOUND: list[tuple[Any, Cause, int]] = [
     (Vacancy.UNKNOWN, Cause.NUMBER_UNKNOWN, 404),
@@ -172,7 +176,6 @@ INBOUND: list[tuple[Any, Cause, int]] = [
     (replace(HELD, allow_inbound=False), Cause.INBOUND_OFF, 403),
     (replace(HELD, target=None), Cause.ENDPOINT_MISSING, 480),
     (replace(HELD, target=INACTIVE), Cause.ENDPOINT_INACTIVE, 480),
-    (replace(HELD, target=WEBHOOK), Cause.ENDPOINT_WEBHOOK, 501),
     # The first that is in the way is told.
     (replace(HELD, status=NumberStatus.PENDING, allow_inbound=False, target=None), Cause.NUMBER_PENDING, 480),
     (replace(HELD, allow_inbound=False, target=None), Cause.INBOUND_OFF, 403),
@@ -190,6 +193,27 @@ def test_a_call_to_a_number_is_routed() -> None:
     assert decide_inbound(HELD, suspended_routes=False) == Route(AGENT.url, HELD, "ep_1")
     silent = replace(HELD, allow_outbound=False)
     assert decide_inbound(silent, suspended_routes=False) == Route(AGENT.url, silent, "ep_1")
+
+
+def test_a_fallback_is_told_and_stands_in() -> None:
+    both = replace(HELD, fallback=NIGHT)
+    assert decide_inbound(both, suspended_routes=False) == Route(AGENT.url, both, "ep_1", STANDBY)
+    for target, cause in ((INACTIVE, Cause.ENDPOINT_INACTIVE), (None, Cause.ENDPOINT_MISSING)):
+        found = replace(both, target=target)
+        stood_in = Route(STANDBY.sip_uri, found, "ep_2", via_fallback=cause)
+        assert decide_inbound(found, suspended_routes=False) == stood_in
+        for fallback in (replace(NIGHT, status=EndpointStatus.INACTIVE), replace(NIGHT, type=EndpointType.WEBHOOK)):
+            assert decide_inbound(replace(found, fallback=fallback), suspended_routes=False) == Reject(cause)
+    for field, value, cause in (
+        ("allow_inbound", False, Cause.INBOUND_OFF),
+        ("status", NumberStatus.SUSPENDED, Cause.NUMBER_SUSPENDED),
+    ):
+        assert decide_inbound(replace(both, **{field: value}), suspended_routes=False) == Reject(cause)
+
+
+def test_a_webhook_is_to_be_asked() -> None:
+    found = replace(HELD, target=WEBHOOK)
+    assert decide_inbound(found, suspended_routes=False) == Ask(found, WEBHOOK)
 
 
 def test_a_suspended_number_takes_calls_where_that_is_set() -> None:
@@ -215,15 +239,22 @@ def test_an_address_without_a_user_gets_the_number(url: str, uri: str) -> None:
 
 
 @pytest.mark.parametrize("suspended_routes", [True, False])
+@pytest.mark.parametrize("fallback", [None, NIGHT, replace(NIGHT, status=EndpointStatus.INACTIVE), WEBHOOK])
 @pytest.mark.parametrize("found", [HELD, *(found for found, *_ in INBOUND if isinstance(found, Holding))])
-def test_the_steps_tell_what_is_decided(found: Holding, *, suspended_routes: bool) -> None:
+def test_the_steps_tell_what_is_decided(found: Holding, fallback: Target | None, *, suspended_routes: bool) -> None:
+    found = replace(found, fallback=fallback)
     steps = list(steps_of(found, suspended_routes=suspended_routes))
     decided = decide_inbound(found, suspended_routes=suspended_routes)
-    assert [step.name for step in steps] == [
-        *("status", "permission", "endpoint", "endpoint_status", "endpoint_type")[: len(steps)]
-    ]
-    assert [step.cause for step in steps[:-1]] == [None] * (len(steps) - 1)
+    own = [step for step in steps if step.name != "fallback"]
+    names = ("status", "permission", "endpoint", "endpoint_status", "endpoint_type")
+    assert [step.name for step in own] == [*names[: len(own)]]
+    assert len(own) >= 3 or fallback is None or own == steps, "a fallback is for what comes to the endpoint"
+    assert [step.cause for step in own[:-1]] == [None] * (len(own) - 1)
     assert steps[-1].cause == (decided.cause if isinstance(decided, Reject) else None)
+    if isinstance(decided, Route):
+        assert own[-1].cause == decided.via_fallback
+        for standby in (decided.sip_uri, decided.fallback and decided.fallback.sip_uri):
+            assert standby is None or any(standby in step.found for step in steps)
     assert all(step.found[0].isupper() for step in steps)
 
 
@@ -301,6 +332,8 @@ def test_the_ha1_of_the_rfc() -> None:
 
 def test_each_cause_is_brought_about_and_told() -> None:
     tested = {cause for _, cause, _ in INBOUND} | {each[4] for each in OUTBOUND} | {cause for _, cause in CHALLENGED}
+    tested |= {Cause.WEBHOOK_TIMEOUT, Cause.WEBHOOK_UNREACHABLE, Cause.WEBHOOK_FAILED, Cause.WEBHOOK_UNREADABLE}
+    tested |= {Cause.WEBHOOK_REJECTED, Cause.ENDPOINT_CHANGED}  # in test_question.py
     assert set(Cause) - tested == {Cause.NUMBER_UNREADABLE}
     for cause in Cause:
         assert 400 <= cause.sip_code < 600

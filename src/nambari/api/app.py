@@ -33,7 +33,7 @@ from nambari.api.limits import open_limiter
 from nambari.api.reading import StrictRequest
 from nambari.domain.limits import allowances
 from nambari.settings import Settings
-from nambari.wiring import Services, new_id, open_services
+from nambari.wiring import Services, new_id, open_asking, open_services
 
 MOST_BODY_BYTES = 1_000_000
 _TELLING_METHODS = {204, 405}
@@ -55,9 +55,14 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None) -> L
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         allowed = allowances(settings.enterprise_requests_per_second, settings.enterprise_requests_per_day)
-        async with open_services(settings, dsn) as services, open_limiter(settings.rate_limit_url, allowed) as limiter:
+        async with (
+            open_services(settings, dsn) as services,
+            open_limiter(settings.rate_limit_url, allowed) as limiter,
+            open_asking(services) as asking,
+        ):
             app.state.services = services
             app.state.limiter = limiter
+            app.state.asking = asking
             app.state.key_cache = KeyCache(settings.key_cache_seconds)
             async with _running(beside, services):
                 yield

@@ -11,6 +11,8 @@ _ROUTED = {
     "phone_number_id": _NUMBER_ID,
     "organization_id": _ORGANIZATION_ID,
     "endpoint_id": "ep_01k5v0m2c9f7jvd4nq6w8s1x3b",
+    "fallback": {"endpoint_id": "ep_01k5v0n8d4k2mxwr5t7y9z1c3f", "sip_uri": "sip:night@sip.example.com"},
+    "via_fallback": None,
 }
 
 CALLS: dict[str, Any] = {
@@ -43,6 +45,16 @@ CALLS: dict[str, Any] = {
         "phone_number_id": _NUMBER_ID,
     },
     "RoutedCall": _ROUTED,
+    "Fallback": _ROUTED["fallback"],
+    "AskedWebhook": {
+        "action": "ask",
+        "url": "https://example.com/calls",
+        "number": "+442079460123",
+        "phone_number_id": _NUMBER_ID,
+        "organization_id": _ORGANIZATION_ID,
+        "endpoint_id": "ep_01k5v0m2c9f7jvd4nq6w8s1x3b",
+        "fallback": None,
+    },
     "AllowedCall": {
         "action": "allow",
         "caller_id": "+442079460123",

@@ -30,6 +30,7 @@ from nambari.db.phone_numbers import Filter
 from nambari.domain import refusals
 from nambari.domain.access import Scope
 from nambari.domain.kyc import KycStatus
+from nambari.domain.phone_number import check_fallback_differs
 from nambari.domain.purchase import Order
 from nambari.domain.refusals import invalid
 from nambari.operations.configure import configure, number_not_found
@@ -187,9 +188,11 @@ def require_id_form(number_id: str) -> None:
 )
 async def purchase_number(request: StrictRequest, data: JSONBody[NumberOrder]) -> Answer[PhoneNumber]:
     """Takes set-up and the first month from the credits, and gives the number, in one transaction."""
+    check_fallback_differs(data.endpoint_id, data.fallback_endpoint_id)
     order = Order(
         inventory_id=data.inventory_id,
         endpoint_id=data.endpoint_id,
+        fallback_endpoint_id=data.fallback_endpoint_id,
         allow_inbound=data.allow_inbound,
         allow_outbound=data.allow_outbound,
         label=data.label or None,

@@ -13,7 +13,7 @@ from nambari.domain.access import Caller, Operator
 from nambari.domain.refusals import invalid
 from nambari.operations import clock
 from nambari.operations.idempotency import Attempt, Done
-from nambari.wiring import Services
+from nambari.wiring import Asking, Services
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IDEMPOTENCY_KEY_PATTERN = r"^[ -~]{1,255}$"
@@ -42,6 +42,11 @@ def caller(request: StrictRequest) -> Caller:
 def operator(request: StrictRequest) -> Operator:
     """Of an operation that says `serves_operators`."""
     found: Operator = request.scope["auth"]
+    return found
+
+
+def asking(request: StrictRequest) -> Asking:
+    found: Asking = request.app.state.asking
     return found
 
 

@@ -9,7 +9,7 @@ from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
 from nambari.api.phone_numbers import require_id_form
 from nambari.api.reading import StrictRequest
-from nambari.api.requests import caller, operator, services
+from nambari.api.requests import asking, caller, operator, services
 from nambari.api.shapes_of_calls import (
     AllowedCall,
     InboundCall,
@@ -43,13 +43,17 @@ async def route_inbound(request: StrictRequest, data: JSONBody[InboundCall]) -> 
     For SIP proxies, with an operator's key: it asks across all organizations of its environment. Each answer is that of
     the moment: a change of the number or its endpoint holds for the next call. A call to a number that somebody holds
     is an event of theirs, `call.routed` or `call.rejected`.
+
+    If the endpoint is a webhook, we ask it first: a proxy waits for us a second longer than the 2 seconds it is given.
     """
     given = services(request)
     country = data.country.value if data.country else None
     call = Call(caller=data.from_, to=data.to, call_id=data.call_id, country=country)
     request_id = request.scope["state"]["request_id"]
     return Answer(
-        shapes.routed_call(await route.inbound(given, operator(request), request_id, call, given.clock())),
+        shapes.routed_call(
+            await route.inbound(given, asking(request), operator(request), request_id, call, given.clock())
+        ),
     )
 
 
@@ -98,7 +102,7 @@ async def route_outbound(request: StrictRequest, data: JSONBody[OutboundCall]) -
     refusals=(*OF_BODIES, refusals.NumberNotFound),
 )
 async def test_route(request: StrictRequest, number_id: FromPath[str]) -> TestedRoute:
-    """What would become of a call to the number now, step by step. No call is made, and nothing is written.
+    """What would become of a call to the number now, step by step. No call is made, and nothing is written or asked.
 
     The last step is where a rejected call ends. The body may be left out.
     """

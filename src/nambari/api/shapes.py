@@ -45,6 +45,7 @@ class PhoneNumber(Struct):
     status: NumberStatus
     status_reason: str | None
     endpoint_id: str | None
+    fallback_endpoint_id: str | None
     allow_inbound: bool
     allow_outbound: bool
     label: str | None
@@ -124,6 +125,7 @@ class NumberOrder(Struct, kw_only=True, forbid_unknown_fields=True):
 
     inventory_id: Id
     endpoint_id: Id | None = None
+    fallback_endpoint_id: Id | None = None
     allow_inbound: bool = True
     allow_outbound: bool = True
     label: Label | None = None
@@ -145,9 +147,10 @@ class Quote(Struct, kw_only=True):
 
 
 class NumberChanges(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What is left out stays as it is; `endpoint_id` null detaches, `label` null clears."""
+    """What is left out stays as it is; `endpoint_id` and `fallback_endpoint_id` null detach, `label` null clears."""
 
     endpoint_id: Id | UnsetType | None = UNSET
+    fallback_endpoint_id: Id | UnsetType | None = UNSET
     allow_inbound: bool | UnsetType = UNSET
     allow_outbound: bool | UnsetType = UNSET
     label: Label | UnsetType | None = UNSET

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from nambari.api.fields import Country, Id
 from nambari.domain.credentials import Challenge
 from nambari.domain.dialled import LONGEST
-from nambari.domain.routing import Allow, Cause, Holding, Reject, Route, Step
+from nambari.domain.routing import Allow, Ask, Cause, Holding, Reject, Route, Standby, Step, standby_of
 from nambari.operations.credentials import MadeCredentials
 
 Written = Annotated[str, Meta(max_length=LONGEST)]
@@ -54,14 +54,34 @@ class OutboundCall(Struct, kw_only=True, forbid_unknown_fields=True):
     username: Annotated[Id, Meta(description="The user of the SIP account that makes the call.")] | UnsetType = UNSET
 
 
+class Fallback(Struct, kw_only=True):
+    """The agent that stands in."""
+
+    endpoint_id: str
+    sip_uri: str
+
+
 class RoutedCall(Struct, kw_only=True, tag_field="action", tag="route"):
-    """The call goes to `sip_uri`."""
+    """The call goes to `sip_uri`; if nobody is there (408, 5xx, no connection), once more to the fallback's."""
 
     sip_uri: str
     number: str
     phone_number_id: str
     organization_id: str
     endpoint_id: str
+    fallback: Fallback | None
+    via_fallback: Cause | None
+
+
+class AskedWebhook(Struct, kw_only=True, tag_field="action", tag="ask"):
+    """The webhook at `url` would be asked, and decide. It was not asked now."""
+
+    url: str
+    number: str
+    phone_number_id: str
+    organization_id: str
+    endpoint_id: str
+    fallback: Fallback | None
 
 
 class AllowedCall(Struct, kw_only=True, tag_field="action", tag="allow"):
@@ -90,10 +110,14 @@ class TestCall(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class RouteStep(Struct, kw_only=True):
-    """`found` is a sentence; where `ok` is false, the call ends there."""
+    """`found` is a sentence; where `ok` is false, the call ends there, or goes on to the fallback."""
 
     step: Annotated[
-        str, Meta(description="`status`, `permission`, `endpoint`, `endpoint_status`, `endpoint_type`, in this order.")
+        str,
+        Meta(
+            description="`status`, `permission`, `endpoint`, `endpoint_status`, `endpoint_type`, `fallback`,"
+            " in this order."
+        ),
     ]
     found: str
     ok: bool
@@ -104,7 +128,7 @@ class TestedRoute(Struct, kw_only=True):
 
     number: str
     steps: list[RouteStep]
-    outcome: RoutedCall | RejectedCall
+    outcome: RoutedCall | AskedWebhook | RejectedCall
 
 
 class SipCredentials(Struct, kw_only=True):
@@ -170,7 +194,13 @@ def routed_call(decided: Route | Reject) -> RoutedCall | RejectedCall:
         phone_number_id=holding.phone_number_id,
         organization_id=holding.organization_id,
         endpoint_id=decided.endpoint_id,
+        fallback=_fallback(decided.fallback),
+        via_fallback=decided.via_fallback,
     )
+
+
+def _fallback(standby: Standby | None) -> Fallback | None:
+    return Fallback(endpoint_id=standby.endpoint_id, sip_uri=standby.sip_uri) if standby else None
 
 
 def allowed_call(decided: Allow | Reject) -> AllowedCall | RejectedCall:
@@ -186,10 +216,22 @@ def allowed_call(decided: Allow | Reject) -> AllowedCall | RejectedCall:
 
 
 def _rejected(decided: Reject) -> RejectedCall:
-    cause = decided.cause
-    return RejectedCall(sip_code=cause.sip_code, cause=cause, reason=cause.sentence)
+    return RejectedCall(sip_code=decided.sip_code, cause=decided.cause, reason=decided.reason)
 
 
-def tested_route(holding: Holding, steps: Sequence[Step], decided: Route | Reject) -> TestedRoute:
+def asked_webhook(decided: Ask) -> AskedWebhook:
+    holding = decided.holding
+    return AskedWebhook(
+        url=decided.target.url,
+        number=holding.number,
+        phone_number_id=holding.phone_number_id,
+        organization_id=holding.organization_id,
+        endpoint_id=decided.target.id,
+        fallback=_fallback(standby_of(holding)),
+    )
+
+
+def tested_route(holding: Holding, steps: Sequence[Step], decided: Route | Ask | Reject) -> TestedRoute:
+    outcome = asked_webhook(decided) if isinstance(decided, Ask) else routed_call(decided)
     told = [RouteStep(step=step.name, found=step.found, ok=step.cause is None) for step in steps]
-    return TestedRoute(number=holding.number, steps=told, outcome=routed_call(decided))
+    return TestedRoute(number=holding.number, steps=told, outcome=outcome)

@@ -123,29 +123,36 @@ async def update(
     )
 
 
+ATTACHING = ("endpoint_id", "fallback_endpoint_id")
+"""The fields by which a number may be attached to an endpoint."""
+
+
 async def delete(
     connection: Connection, organization_id: str, environment: Environment, endpoint_id: str, now: datetime
-) -> list[str]:
-    """The ids of the phone numbers that are now detached: released ones too, which may be restored without it."""
-    detached = await connection.fetch(
-        """
-        UPDATE phone_numbers
-        SET endpoint_id = NULL, updated_at = CASE status WHEN 'released' THEN updated_at ELSE $4 END
-        WHERE organization_id = $1 AND environment = $2 AND endpoint_id = $3
-        RETURNING id
-        """,
-        organization_id,
-        environment,
-        endpoint_id,
-        now,
-    )
+) -> list[tuple[str, str]]:
+    """Which phone numbers are now detached, and in which field: released ones too, which may be restored without it."""
+    detached = []
+    for field in ATTACHING:
+        rows = await connection.fetch(
+            f"""
+            UPDATE phone_numbers
+            SET {field} = NULL, updated_at = CASE status WHEN 'released' THEN updated_at ELSE $4 END
+            WHERE organization_id = $1 AND environment = $2 AND {field} = $3
+            RETURNING id
+            """,
+            organization_id,
+            environment,
+            endpoint_id,
+            now,
+        )
+        detached += [(row["id"], field) for row in rows]
     await connection.execute(
         "DELETE FROM endpoints WHERE organization_id = $1 AND environment = $2 AND id = $3",
         organization_id,
         environment,
         endpoint_id,
     )
-    return [row["id"] for row in detached]
+    return detached
 
 
 def _endpoint(row: Any) -> Endpoint:

@@ -152,11 +152,12 @@ async def update(connection: Connection, organization_id: str, environment: Envi
     """Write what may change in a number's life; the caller holds its row. SIP credentials end with it."""
     await connection.execute(
         """
-        UPDATE phone_numbers SET status = $4, status_reason = $5, endpoint_id = $6, allow_inbound = $7,
-               allow_outbound = $8, label = $9, tags = $10, deletion_lock = $11, renews_at = $12, updated_at = $13,
-               released_at = $14, releases_at = $15, sip_realm = CASE $4 WHEN 'released' THEN NULL ELSE sip_realm END,
-               sip_ha1 = CASE $4 WHEN 'released' THEN NULL ELSE sip_ha1 END,
-               sip_password_at = CASE $4 WHEN 'released' THEN NULL ELSE sip_password_at END
+        UPDATE phone_numbers SET
+            status = $4, status_reason = $5, endpoint_id = $6, allow_inbound = $7, allow_outbound = $8, label = $9,
+            tags = $10, deletion_lock = $11, renews_at = $12, updated_at = $13, released_at = $14, releases_at = $15,
+            fallback_endpoint_id = $16, sip_realm = CASE $4 WHEN 'released' THEN NULL ELSE sip_realm END,
+            sip_ha1 = CASE $4 WHEN 'released' THEN NULL ELSE sip_ha1 END,
+            sip_password_at = CASE $4 WHEN 'released' THEN NULL ELSE sip_password_at END
         WHERE organization_id = $1 AND environment = $2 AND id = $3
         """,
         organization_id,
@@ -174,6 +175,7 @@ async def update(connection: Connection, organization_id: str, environment: Envi
         number.updated_at,
         number.released_at,
         number.releases_at,
+        number.fallback_endpoint_id,
     )
 
 

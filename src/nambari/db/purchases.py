@@ -9,6 +9,7 @@ from nambari.db import inventory, kept_answers
 from nambari.db.engine import Connection
 from nambari.db.kept_answers import KeptAnswer
 from nambari.domain.access import Environment
+from nambari.domain.endpoint import EndpointType
 from nambari.domain.kyc import KycStatus
 from nambari.domain.ledger import balances_after
 from nambari.domain.phone_number import FIELDS, changes_of_purchase
@@ -35,6 +36,7 @@ class Record:
 
 _FACTS = """
     SELECT kyc.status AS kyc_status, balances.available_cents, endpoints.id IS NOT NULL AS endpoint_found,
+           fallbacks.type AS fallback_type,
            kept.fingerprint, kept.refused, kept.answer, holds.id IS NOT NULL AS held_by_another,
            i.id, i.number, i.country, i.type, i.area_code, i.locality, i.capabilities, i.status, i.available_since,
            coalesce(i.setup_cost_cents, rates.setup_cost_cents) AS setup_cost_cents,
@@ -45,6 +47,8 @@ _FACTS = """
     LEFT JOIN rates ON rates.country = i.country AND rates.type = i.type
     LEFT JOIN holds ON holds.inventory_id = i.id AND holds.expires_at > $6 AND holds.organization_id <> $1
     LEFT JOIN endpoints ON endpoints.organization_id = $1 AND endpoints.environment = $2 AND endpoints.id = $4
+    LEFT JOIN endpoints AS fallbacks
+           ON fallbacks.organization_id = $1 AND fallbacks.environment = $2 AND fallbacks.id = $7
     LEFT JOIN kept_answers AS kept
            ON kept.organization_id = $1 AND kept.environment = $2 AND kept.idempotency_key = $5
     WHERE kyc.organization_id = $1 AND kyc.environment = $2
@@ -58,13 +62,21 @@ async def facts(
     *,
     inventory_id: str,
     endpoint_id: str | None,
+    fallback_endpoint_id: str | None,
     idempotency_key: str | None,
     currency: str,
     now: datetime,
 ) -> tuple[Facts, KeptAnswer | None]:
     """What the decision rests on, and what this idempotency key was answered before."""
     row = await connection.fetchrow(
-        _FACTS, organization_id, environment, inventory_id, endpoint_id, idempotency_key, now
+        _FACTS,
+        organization_id,
+        environment,
+        inventory_id,
+        endpoint_id,
+        idempotency_key,
+        now,
+        fallback_endpoint_id,
     )
     kept = KeptAnswer(row["fingerprint"], row["refused"], row["answer"]) if row["answer"] is not None else None
     return (
@@ -74,6 +86,7 @@ async def facts(
             item=inventory.stock_item(row) if row["id"] is not None else None,
             held_by_another=row["held_by_another"],
             endpoint_found=row["endpoint_found"],
+            fallback_type=EndpointType(row["fallback_type"]) if row["fallback_type"] is not None else None,
             currency=currency,
         ),
         kept,

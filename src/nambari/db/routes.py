@@ -14,9 +14,15 @@ from nambari.domain.routing import Account, Holding, Target, Vacancy
 
 _COLUMNS = (
     "n.organization_id, n.id, n.number, n.country, n.status, n.allow_inbound, n.allow_outbound,"
-    " e.id AS endpoint_id, e.name, e.type, e.status AS endpoint_status, e.url"
+    " e.id AS endpoint_id, e.name, e.type, e.status AS endpoint_status, e.url, e.secret,"
+    " f.id AS fallback_id, f.name AS fallback_name, f.type AS fallback_type, f.status AS fallback_status,"
+    " f.url AS fallback_url"
 )
-_ENDPOINT = "LEFT JOIN endpoints AS e ON e.id = n.endpoint_id"
+# The fallback by a look-up of its own: of a column that is mostly null the planner may guess a join with all endpoints.
+_ENDPOINTS = """
+    LEFT JOIN endpoints AS e ON e.id = n.endpoint_id
+    LEFT JOIN LATERAL (SELECT * FROM endpoints WHERE id = n.fallback_endpoint_id LIMIT 1) AS f ON true
+"""
 # At most one row, by the index that makes a holder the only one.
 _HELD = "n.environment = $1 AND n.number = asked.number AND n.status <> 'released'"
 
@@ -27,13 +33,13 @@ _INBOUND = f"""
     ) END AS was_released
     FROM (VALUES ($2::text)) AS asked (number)
     LEFT JOIN phone_numbers AS n ON {_HELD}
-    {_ENDPOINT}
+    {_ENDPOINTS}
 """
 _OUTBOUND = f"""
     SELECT {_COLUMNS}, a.organization_id AS account_of, a.status AS account_status, o.id AS named
     FROM (VALUES ($2::text, $3::text, $4::text)) AS asked (number, organization_id, username)
     LEFT JOIN phone_numbers AS n ON {_HELD}
-    {_ENDPOINT}
+    {_ENDPOINTS}
     LEFT JOIN phone_numbers AS a ON a.id = asked.username AND a.environment = $1 AND a.status <> 'released'
     LEFT JOIN organizations AS o ON o.id = asked.organization_id
 """
@@ -71,7 +77,7 @@ async def holding_of(
     """The number of this id, a released one too."""
     row = await connection.fetchrow(
         f"""
-        SELECT {_COLUMNS} FROM phone_numbers AS n {_ENDPOINT}
+        SELECT {_COLUMNS} FROM phone_numbers AS n {_ENDPOINTS}
         WHERE n.organization_id = $1 AND n.environment = $2 AND n.id = $3
         """,
         organization_id,
@@ -93,14 +99,23 @@ def _account(row: Any, organization_id: str | None, username: str | None) -> Acc
 def _holding(row: Any) -> Holding | None:
     if row["id"] is None:
         return None
-    target = None
+    target = fallback = None
     if row["endpoint_id"] is not None:
         target = Target(
-            id=row["endpoint_id"],
-            name=row["name"],
-            type=EndpointType(row["type"]),
-            status=EndpointStatus(row["endpoint_status"]),
-            url=row["url"],
+            row["endpoint_id"],
+            row["name"],
+            EndpointType(row["type"]),
+            EndpointStatus(row["endpoint_status"]),
+            row["url"],
+            row["secret"],
+        )
+    if row["fallback_id"] is not None:
+        fallback = Target(
+            row["fallback_id"],
+            row["fallback_name"],
+            EndpointType(row["fallback_type"]),
+            EndpointStatus(row["fallback_status"]),
+            row["fallback_url"],
         )
     return Holding(
         organization_id=row["organization_id"],
@@ -111,4 +126,5 @@ def _holding(row: Any) -> Holding | None:
         allow_inbound=row["allow_inbound"],
         allow_outbound=row["allow_outbound"],
         target=target,
+        fallback=fallback,
     )

@@ -21,6 +21,8 @@ from nambari.domain.payloads import (
 from nambari.domain.phone_number import Change, PhoneNumber
 from nambari.domain.subscriber import Webhook
 
+_OF_A_CALL = "`call_id`, `direction`, `from`, `to`, `phone_number_id`"
+
 
 class Event(StrEnum):
     meaning: str
@@ -122,14 +124,14 @@ class Event(StrEnum):
     )
     CALL_ROUTED = (
         "call.routed",
-        "A call to a number was sent to its agent, or one from it was let through.",
-        "`call_id`, `direction`, `from`, `to`, `phone_number_id`; `endpoint_id` and `sip_uri`, or `caller_id`",
+        "A call to a number was sent to an agent (to a fallback: for which cause), or one from it was let through.",
+        f"{_OF_A_CALL}; `endpoint_id`, `sip_uri` and, from a fallback, `via_fallback`; or `caller_id`",
         CallRouted,
     )
     CALL_REJECTED = (
         "call.rejected",
         "A call to a number, or from one, was rejected.",
-        "`call_id`, `direction`, `from`, `to`, `phone_number_id`; `cause`, `sip_code`, `reason`",
+        f"{_OF_A_CALL}; `cause`, `sip_code`, `reason`",
         CallRejected,
     )
     KYC_SUBMITTED = (

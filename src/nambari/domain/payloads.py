@@ -18,10 +18,14 @@ CallRouted = TypedDict(
         "phone_number_id": str | None,
         "endpoint_id": NotRequired[str],
         "sip_uri": NotRequired[str],
+        "via_fallback": NotRequired[str],
         "caller_id": NotRequired[str],
     },
 )
-"""A call that went on: one to a number has `endpoint_id` and `sip_uri`, one from a number `caller_id`."""
+"""A call that went on: one to a number has `endpoint_id` and `sip_uri`, one from a number `caller_id`.
+
+`via_fallback` is the cause for which the first endpoint did not get it.
+"""
 
 CallRejected = TypedDict(
     "CallRejected",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.refusals import ValidationError, invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class PhoneNumber:
     status: NumberStatus
     status_reason: str | None
     endpoint_id: str | None
+    fallback_endpoint_id: str | None = None
     allow_inbound: bool
     allow_outbound: bool
     label: str | None
@@ -41,8 +43,8 @@ class PhoneNumber:
 FIELDS = tuple(each.name for each in fields(PhoneNumber))
 
 CHANGING = (
-    *("status", "status_reason", "endpoint_id", "allow_inbound", "allow_outbound", "label", "tags", "deletion_lock"),
-    *("renews_at", "releases_at", "released_at"),
+    *("status", "status_reason", "endpoint_id", "fallback_endpoint_id", "allow_inbound", "allow_outbound", "label"),
+    *("tags", "deletion_lock", "renews_at", "releases_at", "released_at"),
 )
 """What may be another from one day to the next; all else stays as it was bought."""
 
@@ -70,7 +72,18 @@ def changes_of_purchase(number: PhoneNumber) -> list[Change]:
     return [Change(name, None, value) for name in CHANGING if (value := getattr(number, name)) is not None]
 
 
+def check_fallback_differs(endpoint_id: str | None, fallback_endpoint_id: str | None) -> None:
+    """Raises ValidationError for an endpoint that is to stand in for itself."""
+    if fallback_endpoint_id is not None and fallback_endpoint_id == endpoint_id:
+        raise invalid("fallback_endpoint_id", "must be another endpoint than endpoint_id, for which it stands in")
+
+
+def fallback_must_be_agent() -> ValidationError:
+    return invalid("fallback_endpoint_id", "must be an agent: a SIP proxy calls it, and asks no webhook by then")
+
+
 def configure(number: PhoneNumber, now: datetime, **changes: object) -> PhoneNumber:
-    """The number with these fields set; `updated_at` moves only if something else did."""
+    """The number with these fields set; `updated_at` moves only if something else did. Raises ValidationError."""
     new = replace(number, **changes)  # type: ignore[arg-type]
+    check_fallback_differs(new.endpoint_id, new.fallback_endpoint_id)
     return replace(new, updated_at=now) if changes_between(number, new) else number

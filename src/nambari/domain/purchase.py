@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nambari.domain import kyc, ledger
+from nambari.domain.endpoint import EndpointType
 from nambari.domain.kyc import KycStatus
 from nambari.domain.lifecycle import INVENTORY, NumberStatus, StockStatus, advance
 from nambari.domain.money import display
-from nambari.domain.phone_number import PhoneNumber
+from nambari.domain.phone_number import PhoneNumber, fallback_must_be_agent
 from nambari.domain.pricing import Price
 from nambari.domain.refusals import (
     EndpointNotFound,
@@ -25,6 +26,7 @@ class Order:
 
     inventory_id: str
     endpoint_id: str | None = None
+    fallback_endpoint_id: str | None = None
     allow_inbound: bool = True
     allow_outbound: bool = True
     label: str | None = None
@@ -52,7 +54,8 @@ class StockItem:
 class Facts:
     """What was true when it was read: stale by the time of the write, whose constraints have the last word.
 
-    `held_by_another`: somebody keeps the number back just now, and it is not the buyer.
+    `held_by_another`: somebody keeps the number back just now, and it is not the buyer. `fallback_type` is None where
+    there is no such endpoint.
     """
 
     kyc_status: KycStatus
@@ -60,6 +63,7 @@ class Facts:
     item: StockItem | None
     held_by_another: bool
     endpoint_found: bool
+    fallback_type: EndpointType | None = None
     currency: str
 
 
@@ -81,9 +85,20 @@ def decide_purchase(order: Order, facts: Facts, number_id: str, now: datetime) -
     item = facts.item
     if item is None or item.status is not StockStatus.AVAILABLE or item.price is None or facts.held_by_another:
         return NumberNotAvailable("This number is no longer available. Search again and take another.")
-    if order.endpoint_id is not None and not facts.endpoint_found:
+    return (
+        _check_endpoints(order, facts)
+        or _check_money(order, facts, item.price)
+        or _fill(order, facts, item, item.price, number_id, now)
+    )
+
+
+def _check_endpoints(order: Order, facts: Facts) -> Refusal | None:
+    fallback_missing = order.fallback_endpoint_id is not None and facts.fallback_type is None
+    if fallback_missing or (order.endpoint_id is not None and not facts.endpoint_found):
         return EndpointNotFound("You have no endpoint of this id. List yours with GET /v1/endpoints.")
-    return _check_money(order, facts, item.price) or _fill(order, facts, item, item.price, number_id, now)
+    if order.fallback_endpoint_id is not None and facts.fallback_type is not EndpointType.AGENT:
+        return fallback_must_be_agent()
+    return None
 
 
 def _check_money(order: Order, facts: Facts, price: Price) -> Refusal | None:
@@ -113,6 +128,7 @@ def _fill(order: Order, facts: Facts, item: StockItem, price: Price, number_id: 
         status=NumberStatus.ACTIVE,
         status_reason=None,
         endpoint_id=order.endpoint_id,
+        fallback_endpoint_id=order.fallback_endpoint_id,
         allow_inbound=order.allow_inbound,
         allow_outbound=order.allow_outbound,
         label=order.label,

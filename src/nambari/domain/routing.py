@@ -1,10 +1,11 @@
 """Where does a call go, or why is it rejected? Holder, status, permission and endpoint → a SIP URI or a cause.
 
-The same steps decide a call and explain it to the owner. How a number is read is for dialled.py; no SIP is spoken here.
+The same steps decide a call and explain it to the owner. How a number is read is for dialled.py, what a webhook answers
+for question.py; no SIP is spoken here.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
@@ -72,9 +73,29 @@ class Cause(StrEnum):
         *("endpoint_inactive", 480, "RFC 3261 21.4.18"),
         "The endpoint of the number that was called is inactive.",
     )
-    ENDPOINT_WEBHOOK = (
-        *("endpoint_webhook", 501, "RFC 3261 21.5.2"),
-        "The endpoint of the number that was called is a webhook, and webhooks are not asked yet.",
+    ENDPOINT_CHANGED = (
+        *("endpoint_changed", 480, "RFC 3261 21.4.18"),
+        "The webhook of the number that was called was changed while it was asked; the next call asks it as it is.",
+    )
+    WEBHOOK_TIMEOUT = (
+        *("webhook_timeout", 504, "RFC 3261 21.5.5"),
+        "The webhook of the number that was called did not answer in time.",
+    )
+    WEBHOOK_UNREACHABLE = (
+        *("webhook_unreachable", 480, "RFC 3261 21.4.18"),
+        "The webhook of the number that was called cannot be reached.",
+    )
+    WEBHOOK_FAILED = (
+        *("webhook_failed", 502, "RFC 3261 21.5.3"),
+        "The webhook of the number that was called answered with another status than 200 to 299.",
+    )
+    WEBHOOK_UNREADABLE = (
+        *("webhook_unreadable", 502, "RFC 3261 21.5.3"),
+        "The webhook of the number that was called gave an answer that is none.",
+    )
+    WEBHOOK_REJECTED = (
+        *("webhook_rejected", 480, "RFC 3261 21.4.18"),
+        "The webhook of the number that was called rejected the call.",
     )
     # From a number.
     ACCOUNT_UNKNOWN = (
@@ -129,18 +150,19 @@ class Vacancy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The endpoint of a number, as far as a call needs it."""
+    """The endpoint of a number, as far as a call needs it. Two are equal if a call notices no difference."""
 
     id: str
-    name: str
+    name: str = field(compare=False)
     type: EndpointType
     status: EndpointStatus
     url: str
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """A number in somebody's hands, as one moment has it."""
+    """A number in somebody's hands, as one moment has it. `fallback` stands in for its `target`."""
 
     organization_id: str
     phone_number_id: str
@@ -150,6 +172,7 @@ class Holding:
     allow_inbound: bool
     allow_outbound: bool
     target: Target | None
+    fallback: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +185,49 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
+    """`told_code` and `told_reason` are what the owner's webhook said instead of the cause's own."""
+
     cause: Cause
+    told_code: int | None = None
+    told_reason: str | None = None
+
+    @property
+    def sip_code(self) -> int:
+        return self.cause.sip_code if self.told_code is None else self.told_code
+
+    @property
+    def reason(self) -> str:
+        return self.cause.sentence if self.told_reason is None else self.told_reason
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """The agent that stands in for an endpoint, and where it is."""
+
+    endpoint_id: str
+    sip_uri: str
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`sip_uri` is where the call goes."""
+    """`sip_uri` is where the call goes, and `fallback` where next if nobody is there.
+
+    `via_fallback` is why the first endpoint did not get the call, and the fallback did.
+    """
 
     sip_uri: str
     holding: Holding
     endpoint_id: str
+    fallback: Standby | None = None
+    via_fallback: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The webhook of the number decides: it has to be asked first."""
+
+    holding: Holding
+    target: Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,37 +266,69 @@ _OF_CALLER = {
 }
 
 
-def decide_inbound(found: Holding | Vacancy, *, suspended_routes: bool) -> Route | Reject:
+def decide_inbound(found: Holding | Vacancy, *, suspended_routes: bool) -> Route | Ask | Reject:
     """What becomes of a call to a number. `suspended_routes`: whether a suspended number still takes calls."""
     if isinstance(found, Vacancy):
         return Reject(_OF_VACANCY[found])
-    for step in steps_of(found, suspended_routes=suspended_routes):
+    for step in _number_steps(found, suspended_routes=suspended_routes):
         if step.cause is not None:
             return Reject(step.cause)
-    assert found.target is not None  # noqa: S101 - a step asks for it
-    return Route(addressed(found.target.url, found.number), found, found.target.id)
+    for step in _endpoint_steps(found):
+        if step.cause is not None:
+            return stand_in(found, step.cause)
+    target = found.target
+    assert target is not None  # noqa: S101 - a step asks for it
+    if target.type is EndpointType.WEBHOOK:
+        return Ask(found, target)
+    return Route(addressed(target.url, found.number), found, target.id, fallback=standby_of(found))
+
+
+def stand_in(holding: Holding, cause: Cause) -> Route | Reject:
+    """What becomes of a call that the first endpoint cannot get, for this cause."""
+    standby = standby_of(holding)
+    if standby is None:
+        return Reject(cause)
+    return Route(standby.sip_uri, holding, standby.endpoint_id, via_fallback=cause)
+
+
+def standby_of(holding: Holding) -> Standby | None:
+    """Only an active agent can stand in: by then a proxy has a call in hand, and asks no webhook."""
+    fallback = holding.fallback
+    if fallback is None or fallback.status is not EndpointStatus.ACTIVE or fallback.type is not EndpointType.AGENT:
+        return None
+    return Standby(fallback.id, addressed(fallback.url, holding.number))
 
 
 def steps_of(holding: Holding, *, suspended_routes: bool) -> Iterator[Step]:
-    """The way of a call to a number that is or was held, up to the step that ends it."""
-    for step in _steps(holding, suspended_routes=suspended_routes):
+    """The way of a call to a number that is or was held, up to the step that ends it, or to its fallback."""
+    for step in _number_steps(holding, suspended_routes=suspended_routes):
         yield step
         if step.cause is not None:
             return
+    cause = None
+    for step in _endpoint_steps(holding):
+        yield step
+        cause = step.cause
+        if cause is not None:
+            break
+    if holding.fallback is not None:
+        yield _fallback_step(holding, holding.fallback, cause)
 
 
-def _steps(holding: Holding, *, suspended_routes: bool) -> Iterator[Step]:
+def _number_steps(holding: Holding, *, suspended_routes: bool) -> Iterator[Step]:
     yield _status_step(holding.status, suspended_routes=suspended_routes)
     if holding.allow_inbound:
         yield Step("permission", "The number takes calls: allow_inbound is on.")
     else:
         yield Step("permission", "The number takes no calls: allow_inbound is off.", Cause.INBOUND_OFF)
+
+
+def _endpoint_steps(holding: Holding) -> Iterator[Step]:
     target = holding.target
     if target is None:
         yield Step("endpoint", "No endpoint is attached to the number.", Cause.ENDPOINT_MISSING)
         return
-    named = f"{target.name} ({target.id})"
-    yield Step("endpoint", f"The number is attached to the endpoint {named}.")
+    yield Step("endpoint", f"The number is attached to the endpoint {target.name} ({target.id}).")
     if target.status is EndpointStatus.ACTIVE:
         yield Step("endpoint_status", "The endpoint is active.")
     else:
@@ -248,8 +336,18 @@ def _steps(holding: Holding, *, suspended_routes: bool) -> Iterator[Step]:
     if target.type is EndpointType.AGENT:
         yield Step("endpoint_type", f"It is an agent: the call goes to {addressed(target.url, holding.number)}")
     else:
-        found = "It is a webhook. Webhooks are not asked yet where a call goes: attach an agent."
-        yield Step("endpoint_type", found, Cause.ENDPOINT_WEBHOOK)
+        yield Step("endpoint_type", f"It is a webhook, which decides. With a call it would be asked at {target.url}")
+
+
+def _fallback_step(holding: Holding, fallback: Target, cause: Cause | None) -> Step:
+    """`cause` is why the first endpoint cannot get the call, if it cannot."""
+    named, standby = f"the fallback endpoint {fallback.name} ({fallback.id})", standby_of(holding)
+    if standby is None:
+        why = "only agents stand in" if fallback.type is not EndpointType.AGENT else "it is inactive"
+        return Step("fallback", f"No call goes to {named}: {why}.", cause)
+    if cause is None:
+        return Step("fallback", f"If that fails, the call goes to {named}: {standby.sip_uri}")
+    return Step("fallback", f"The call goes to {named} instead: {standby.sip_uri}")
 
 
 def _status_step(status: NumberStatus, *, suspended_routes: bool) -> Step:

@@ -5,9 +5,10 @@ from typing import Any
 
 from nambari.db import endpoints, phone_numbers
 from nambari.db.engine import Connection
+from nambari.domain.endpoint import Endpoint, EndpointType
 from nambari.domain.events import Event
 from nambari.domain.lifecycle import NumberStatus
-from nambari.domain.phone_number import PhoneNumber, changes_between
+from nambari.domain.phone_number import PhoneNumber, changes_between, fallback_must_be_agent
 from nambari.domain.phone_number import configure as configured
 from nambari.domain.refusals import EndpointNotFound, InvalidState, NumberNotFound
 from nambari.operations.announce import announce
@@ -20,17 +21,21 @@ async def configure(
 ) -> Done[PhoneNumber]:
     """The number with `changes` made; one that changes nothing is no event.
 
-    Raises NumberNotFound, EndpointNotFound, and InvalidState for a released number.
+    Raises NumberNotFound, EndpointNotFound, ValidationError for a fallback that cannot be one, and InvalidState for a
+    released number.
     """
 
     async def act(connection: Connection) -> PhoneNumber:
         # The endpoint before the number, as its deletion locks them: the other way round the two could deadlock.
-        endpoint_found = await _lock_endpoint(connection, attempt, changes.get("endpoint_id"))
+        found = await _lock_endpoints(connection, attempt, changes)
         number = await locked(connection, attempt, number_id)
         if number.status is NumberStatus.RELEASED:
             raise InvalidState("This number is released; it cannot be configured.", status=number.status.value)
-        if not endpoint_found:
+        if None in found.values():
             raise endpoint_not_found()
+        fallback = found.get("fallback_endpoint_id")
+        if fallback is not None and fallback.type is not EndpointType.AGENT:
+            raise fallback_must_be_agent()
         new = configured(number, now, **changes)
         if new is number:
             return number
@@ -70,10 +75,13 @@ def endpoint_not_found() -> EndpointNotFound:
     return EndpointNotFound("You have no endpoint of this id. List yours with GET /v1/endpoints.")
 
 
-async def _lock_endpoint(connection: Connection, attempt: Attempt, endpoint_id: str | None) -> bool:
-    """Whether the endpoint exists, if one is asked for; then nobody deletes it before we commit."""
-    if endpoint_id is None:
-        return True
+async def _lock_endpoints(
+    connection: Connection, attempt: Attempt, changes: dict[str, Any]
+) -> dict[str, Endpoint | None]:
+    """By field, each endpoint that is to be attached, None where there is none; nobody deletes one before we commit."""
     caller = attempt.caller
-    found = await endpoints.find(connection, caller.organization_id, caller.environment, endpoint_id, for_update=True)
-    return found is not None
+    asked = sorted((changes[field], field) for field in endpoints.ATTACHING if changes.get(field) is not None)
+    return {
+        field: await endpoints.find(connection, caller.organization_id, caller.environment, id_, for_update=True)
+        for id_, field in asked  # in the order of their ids: two changes at once never wait for each other
+    }

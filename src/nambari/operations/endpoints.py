@@ -86,9 +86,9 @@ async def delete(services: Services, attempt: Attempt, endpoint_id: str, now: da
     async def act(connection: Connection) -> Endpoint:
         endpoint = await _locked(connection, attempt, endpoint_id)
         tenant = (attempt.caller.organization_id, attempt.caller.environment)
-        for number_id in await endpoints.delete(connection, *tenant, endpoint_id, now):
+        for number_id, field in await endpoints.delete(connection, *tenant, endpoint_id, now):
             number = await phone_numbers.find(connection, *tenant, number_id)
-            changes = [Change("endpoint_id", endpoint_id, None)]
+            changes = [Change(field, endpoint_id, None)]
             await announce(services, connection, attempt, Event.NUMBER_UPDATED, number_id, number, now, changes)
         told = to_nothing(_settings(endpoint))
         await announce(services, connection, attempt, Event.ENDPOINT_DELETED, endpoint_id, endpoint, now, told)

@@ -77,6 +77,7 @@ async def _decide(
             caller.environment,
             inventory_id=order.inventory_id,
             endpoint_id=order.endpoint_id,
+            fallback_endpoint_id=order.fallback_endpoint_id,
             idempotency_key=attempt.idempotency_key,
             currency=services.settings.currency,
             now=services.clock(),  # by which holds expire, in the test environment too

@@ -1,4 +1,4 @@
-"""What a SIP proxy asks for beside the way of a call: the credentials that calls from a number are made with."""
+"""What calls need: the credentials that they are made with, and an endpoint that stands in for the first."""
 
 from alembic import op
 
@@ -16,6 +16,16 @@ ALTER TABLE phone_numbers
     ADD CONSTRAINT phone_numbers_credentials_of_holder CHECK (status <> 'released' OR sip_ha1 IS NULL);
 """
 
+FALLBACK = """
+ALTER TABLE phone_numbers
+    ADD COLUMN fallback_endpoint_id text,
+    ADD CONSTRAINT phone_numbers_fallback_is_another CHECK (fallback_endpoint_id <> endpoint_id),
+    ADD CONSTRAINT phone_numbers_fallback FOREIGN KEY (organization_id, environment, fallback_endpoint_id)
+        REFERENCES endpoints (organization_id, environment, id) ON DELETE SET NULL (fallback_endpoint_id);
+CREATE INDEX phone_numbers_of_fallback ON phone_numbers (fallback_endpoint_id) WHERE fallback_endpoint_id IS NOT NULL;
+"""
+
 
 def upgrade() -> None:
     op.execute(CREDENTIALS)
+    op.execute(FALLBACK)
