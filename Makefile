@@ -53,6 +53,7 @@ docs: setup ## write the generated documents anew
 
 bench: setup ## measure, beside what bounds us
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.routing
 	$(BIN)/python -m bench.stocking
 
 lock: ## resolve the dependencies anew

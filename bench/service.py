@@ -41,11 +41,15 @@ def constants(answers: dict[str, str]) -> Litestar:
     async def purchase_number(body: bytes) -> Response[bytes]:  # noqa: ARG001
         return answer(answers["purchase"], 201)
 
+    @post("/v1/routing/inbound", status_code=200)
+    async def route_inbound(body: bytes) -> Response[bytes]:  # noqa: ARG001
+        return answer(answers["route"])
+
     @get("/healthz")
     async def health() -> Response[bytes]:
         return answer("{}")
 
-    handlers = [list_numbers, search_numbers, get_number, purchase_number, health]
+    handlers = [list_numbers, search_numbers, get_number, purchase_number, route_inbound, health]
     return Litestar(route_handlers=handlers, openapi_config=None, logging_config=None)
 
 

@@ -99,9 +99,7 @@ def _cpu_seconds(pid: int) -> float:
 @contextmanager
 def service(dsn: str, connections: int, constants: dict[str, str] | None = None) -> Iterator[Service]:
     """The service on this database, or the same server with constants for answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.service"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -114,12 +112,41 @@ def service(dsn: str, connections: int, constants: dict[str, str] | None = None)
         _await_answer(process, port)
         yield Service(process, port, time.perf_counter() - begun, None if constants else dsn)
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
+
+
+@contextmanager
+def served(dsn: str, workers: int) -> Iterator[Service]:
+    """The product's own `serve`, in so many processes."""
+    port = _free_port()
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nambari", "serve", f"--port={port}", f"--workers={workers}", "--no-worker"],
+        env={"NAMBARI_DATABASE_URL": dsn, "NAMBARI_LOG_LEVEL": "error", "PATH": ""},
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        _await_answer(process, port)
+        yield Service(process, port, time.perf_counter() - begun, None)
+    finally:
+        _end(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _await_answer(process: subprocess.Popen[str], port: int) -> None:

@@ -317,6 +317,20 @@ async def test_a_call_asked_again_is_one_event_unless_it_goes_another_way(world:
     assert len(await calls(world)) == 4
 
 
+async def test_an_idempotency_key_keeps_no_route(world: World) -> None:
+    """Kept, it would send calls to a former owner."""
+    alice, number, _ = await equipped(world)
+    client = await proxy(world)
+    client.headers["Idempotency-Key"] = "same"
+    assert (await inbound(client, number["number"]))["action"] == "route"
+    await alice.client.delete(f"/v1/phone-numbers/{number['id']}")
+    body = {"to": number["number"], "from": CALLER, "call_id": "call-1"}
+    answer = await client.post("/v1/routing/inbound", json=body)
+    rejected(answer.json(), "number_released", 404)
+    assert "idempotent-replayed" not in answer.headers
+    assert await world.value("SELECT count(*) FROM kept_answers") == 0
+
+
 async def test_what_is_nobodys_leaves_no_event(world: World) -> None:
     alice, number, _ = await equipped(world)
     client = await proxy(world)

@@ -24,5 +24,16 @@ def test_every_operation_is_measured_beside_what_bounds_it() -> None:
     assert re.search(r"one process: \d+ MB", told)
 
 
+def test_calls_are_measured_with_few_numbers_and_with_many() -> None:
+    told = printed("bench.routing")
+    for name in (
+        "100 numbers, 1 process",
+        "100 numbers, 2 processes",
+        "1,000 numbers, 1 process",
+        "constant, 1 process",
+    ):
+        assert re.search(rf"^{name} +[1-9][\d,]* +[\d.]+ +[\d.]+$", told, re.MULTILINE), told
+
+
 def test_an_import_is_measured_beside_a_bare_copy() -> None:
     assert "COPY" in printed("bench.stocking")

@@ -77,7 +77,7 @@ async def find_credentials(
     """The HA1 of an account, or how calls with it are rejected: 200 both. Nothing is written down.
 
     For SIP proxies, with an operator's key. The proxy checks the digest itself, then asks for the call with the same
-    `username`.
+    `username`. An `Idempotency-Key` changes nothing here.
     """
     if is_id_form(data.username):
         decided = await credentials.challenge(services(request), operator(request), data.username)

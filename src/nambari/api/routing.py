@@ -45,6 +45,7 @@ async def route_inbound(request: StrictRequest, data: JSONBody[InboundCall]) -> 
     is an event of theirs, `call.routed` or `call.rejected`.
 
     If the endpoint is a webhook, we ask it first: a proxy waits for us a second longer than the 2 seconds it is given.
+    An `Idempotency-Key` changes nothing here: no route is kept.
     """
     given = services(request)
     country = data.country.value if data.country else None
@@ -72,7 +73,8 @@ async def route_outbound(request: StrictRequest, data: JSONBody[OutboundCall]) -
     """Whether a customer may make this call, or how it is rejected: 200 both.
 
     The caller id must be an active number of that very organization, with `allow_outbound` on. `username` is that of
-    the number's `sip`: its number must be active too. For SIP proxies, with an operator's key.
+    the number's `sip`: its number must be active too. For SIP proxies, with an operator's key. An `Idempotency-Key`
+    changes nothing here.
     """
     if data.organization_id is UNSET and data.username is UNSET:
         raise invalid("organization_id", "or username is required: who makes the call")
@@ -104,7 +106,7 @@ async def route_outbound(request: StrictRequest, data: JSONBody[OutboundCall]) -
 async def test_route(request: StrictRequest, number_id: FromPath[str]) -> TestedRoute:
     """What would become of a call to the number now, step by step. No call is made, and nothing is written or asked.
 
-    The last step is where a rejected call ends. The body may be left out.
+    The last step is where a rejected call ends. The body may be left out. An `Idempotency-Key` changes nothing here.
     """
     await request.optional_body(TestCall)
     require_id_form(number_id)
