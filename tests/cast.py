@@ -162,14 +162,17 @@ INVARIANTS = {
     "every purchase has one event, and every release": """
         SELECT n.id FROM phone_numbers AS n
         WHERE (SELECT count(*) FROM events WHERE subject_id = n.id AND event = 'phone_number.purchased') <> 1
-           OR (SELECT count(*) FROM events WHERE subject_id = n.id AND event = 'phone_number.released')
+           OR (SELECT count(*) FROM events WHERE subject_id = n.id
+               AND event IN ('phone_number.released', 'phone_number.failed'))
               <> (n.status = 'released')::int
                  + (SELECT count(*) FROM events WHERE subject_id = n.id AND event = 'phone_number.restored')""",
     "a set-up was paid once, at its price": """
         SELECT n.id FROM phone_numbers AS n
         LEFT JOIN (SELECT phone_number_id, sum(amount_cents) AS cents FROM postings
                    WHERE type = 'setup_fee' GROUP BY phone_number_id) AS paid ON paid.phone_number_id = n.id
-        WHERE n.setup_cost_cents <> coalesce(paid.cents, 0)""",
+        WHERE coalesce(paid.cents, 0) <> CASE
+            WHEN n.status = 'pending' OR n.status = 'released' AND n.status_reason IS NOT NULL THEN 0
+            ELSE n.setup_cost_cents END""",
     "every month was paid at its price": """
         SELECT p.id FROM postings AS p JOIN phone_numbers AS n ON n.id = p.phone_number_id
         WHERE p.type = 'monthly_fee' AND (p.amount_cents <> n.monthly_cost_cents OR p.month_from IS NULL)""",
@@ -190,6 +193,23 @@ INVARIANTS = {
     "nobody holds what is not for sale": """
         SELECT h.id FROM holds AS h JOIN inventory AS i ON i.id = h.inventory_id
         WHERE i.status = 'in_service'""",
+    "held money is that of open orders": """
+        SELECT b.organization_id FROM balances AS b LEFT JOIN carrier_orders AS o
+            ON (o.organization_id, o.environment, o.status) = (b.organization_id, b.environment, 'open')
+        GROUP BY b.organization_id, b.environment, b.held_cents
+        HAVING b.held_cents <> coalesce(sum(o.held_cents), 0)""",
+    "a number is pending if and only if its order is open": """
+        SELECT n.id FROM phone_numbers AS n LEFT JOIN carrier_orders AS o ON o.phone_number_id = n.id
+        WHERE (n.status = 'pending') <> coalesce(o.status = 'open', false)""",
+    "every order ended once, and was told once": """
+        SELECT o.id FROM carrier_orders AS o LEFT JOIN events AS e
+            ON e.subject_id = o.phone_number_id AND e.event IN ('phone_number.activated', 'phone_number.failed')
+        GROUP BY o.id HAVING count(e.id) <> (o.status <> 'open')::int""",
+    "what goes back to a carrier is nobody's": """
+        SELECT i.id FROM inventory AS i
+        LEFT JOIN carrier_orders AS o ON o.inventory_id = i.id AND o.status = 'returning'
+        WHERE i.status = 'leaving' AND o.id IS NULL OR i.status IN ('available', 'aging', 'in_service')
+          AND o.id IS NOT NULL""",
 }
 
 

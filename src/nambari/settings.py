@@ -77,6 +77,14 @@ class Settings:
     suspended_inbound: str = _setting(
         "reject", "What becomes of calls to a suspended number: reject, or route. Calls from it are always rejected."
     )
+    carrier_search_seconds: float = _setting(
+        2.0, "How long a search waits for carriers, seconds, at most 20; what comes later is missing in the answer."
+    )
+    carrier_markup_percent: int = _setting(
+        0,
+        "What is added to a carrier's cost where the rate card has no line, percent, at most 1000; 0: what the rate"
+        " card does not price is not for sale.",
+    )
     webhook_allowed_networks: tuple[str, ...] = _setting(
         (),
         "Comma-separated addresses or CIDRs, private or loopback, to which events and questions may be sent all the"
@@ -156,6 +164,8 @@ def _check(settings: Settings) -> None:
     need(1 <= settings.database_connections <= 500, "database_connections", "between 1 and 500")
     need(0 < settings.database_timeout_seconds <= 600, "database_timeout_seconds", "above 0 and at most 600")
     need(0 <= settings.key_cache_seconds <= 0.9, "key_cache_seconds", "between 0 and 0.9")
+    need(0 < settings.carrier_search_seconds <= 20, "carrier_search_seconds", "above 0 and at most 20")
+    need(0 <= settings.carrier_markup_percent <= 1000, "carrier_markup_percent", "between 0 and 1000")
     need(1 <= settings.grace_days <= 365, "grace_days", "between 1 and 365")
     places = [rule.rpartition("=")[0] for rule in settings.aging_days]
     each_once = len(set(places)) == len(places)

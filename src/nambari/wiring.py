@@ -5,9 +5,9 @@ import contextlib
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from uuid import UUID
 
 from typeid import TypeID
 
+from nambari.carriers.base import Carrier
 from nambari.db import embedded, engine
 from nambari.db.engine import Database
 from nambari.domain.access import SECRET_LENGTH, SECRET_LETTERS
@@ -69,6 +70,8 @@ class Services:
     clock: Callable[[], datetime] = read_clock
     new_id: Callable[[str], str] = new_id
     chance: Callable[[], float] = chance
+    carriers: Mapping[str, Carrier] = field(default_factory=dict)
+    """By name; none unless the settings name some. They are asked in the live environment alone."""
 
     @property
     def webhook_networks(self) -> tuple[Network, ...]:

@@ -8,13 +8,15 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 
 import structlog
 
+from nambari.carriers.base import Carrier
 from nambari.db.deliveries import Claimed
 from nambari.db.engine import DatabaseUnavailable
 from nambari.logs import places
-from nambari.operations import forget, renew, stock
+from nambari.operations import fill, forget, renew, stock
 from nambari.operations.deliver import Sent, claim, place, send, settle
 from nambari.sending import Sender
 from nambari.wiring import Services, open_sender
@@ -23,12 +25,8 @@ Sweep = Callable[[Services, datetime, int], Awaitable[int]]
 """Does what is due at an instant, at most so many; how many it did."""
 
 SWEEPS: tuple[Sweep, ...] = (
-    renew.due,
-    renew.forecasts,
-    stock.come_of_age,
-    forget.answers,
-    forget.holds,
-    forget.deliveries,
+    *(renew.due, renew.forecasts, stock.come_of_age, fill.give_back),
+    *(forget.answers, forget.holds, forget.offers, forget.deliveries),
 )
 BATCH = 500
 PAUSE_SECONDS = 10.0
@@ -41,13 +39,20 @@ AT_ONCE = 256
 MOST_OF_ONE = 8
 """How many of them are of one webhook that takes what it is sent; of any other it is one."""
 DELIVERY_PAUSE_SECONDS = 0.5
+ORDERS_AT_ONCE = 16
+"""How many orders at one carrier one process has under way."""
+ORDER_PAUSE_SECONDS = 0.5
 
 
 async def work(services: Services) -> None:
-    """Sweep and deliver until cancelled. A database that is away is waited for."""
+    """Sweep, deliver and see to orders until cancelled. A database that is away is waited for."""
     async with open_sender(services) as sender, asyncio.TaskGroup() as tasks:
         tasks.create_task(_forever(lambda: sweep_all(services), "sweep", PAUSE_SECONDS))
         tasks.create_task(deliver(services, sender))
+        for carrier in services.carriers.values():  # each in a loop of its own: a slow one holds up no other
+            tasks.create_task(
+                _forever(partial(see_to_orders, services, carrier), "look at orders", ORDER_PAUSE_SECONDS)
+            )
 
 
 async def _forever(do: Callable[[], Awaitable[object]], what: str, pause_seconds: float) -> None:
@@ -75,6 +80,14 @@ async def sweep_all(services: Services) -> int:
     for sweep in SWEEPS:
         while count := await sweep(services, services.clock(), BATCH):
             done += count
+    return done
+
+
+async def see_to_orders(services: Services, carrier: Carrier) -> int:
+    """All that is due at a carrier now; how much it was."""
+    done = 0
+    while count := await fill.of_carrier(services, carrier, services.clock(), ORDERS_AT_ONCE):
+        done += count
     return done
 
 

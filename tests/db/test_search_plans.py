@@ -13,9 +13,10 @@ from psycopg import sql
 from tests.conftest import Databases
 
 from nambari.db import inventory, phone_numbers
-from nambari.db.inventory import COUNTED_AT_MOST, Search
+from nambari.db.inventory import COUNTED_AT_MOST
 from nambari.db.phone_numbers import Filter
 from nambari.domain.access import Environment
+from nambari.domain.offer import Search
 from nambari.settings import Settings
 from nambari.wiring import open_services
 

@@ -42,6 +42,8 @@ HELD = {
     ("active", "release"): "released",
     ("suspended", "release"): "released",
     ("released", "restore"): "active",
+    ("pending", "activate"): "active",
+    ("pending", "fail"): "released",
 }
 STOCK = {
     ("available", "sell"): "in_service",
@@ -52,6 +54,11 @@ STOCK = {
     ("aging", "restore"): "in_service",
     ("available", "retire"): "retired",
     ("retired", "stock"): "available",
+    ("gone", "order"): "in_service",
+    ("in_service", "fail"): "gone",
+    ("available", "give_back"): "leaving",
+    ("leaving", "leave"): "gone",
+    ("available", "lose"): "gone",
 }
 
 

@@ -273,6 +273,15 @@ def _parameters(path: str, handler: HTTPRouteHandler) -> list[Schema]:
                 "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN},
             }
         )
+    if handler.opt.get("waits"):
+        found.append(
+            {
+                "name": "Prefer",
+                "in": "header",
+                "description": "`wait=20` (RFC 7240) waits so many seconds, at most 20, for what a carrier decides.",
+                "schema": {"type": "string", "pattern": "^wait=[0-9]{1,2}$"},
+            }
+        )
     return found
 
 

@@ -12,7 +12,7 @@ from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
 from nambari.api.queries import NumberListing, NumberSearch, Release
 from nambari.api.reading import StrictRequest, query_of, query_values, read_query
-from nambari.api.requests import attempt, caller, clock_of, is_id_form, replay_headers, services
+from nambari.api.requests import attempt, caller, clock_of, is_id_form, patience, replay_headers, services
 from nambari.api.shapes import (
     AvailableNumberPage,
     NumberChanges,
@@ -21,19 +21,22 @@ from nambari.api.shapes import (
     PhoneNumberDetail,
     PhoneNumberPage,
     Quote,
+    SearchDetails,
 )
 from nambari.api.shapes_of_time import ReleaseForeseen
-from nambari.db import inventory, kyc, phone_numbers
-from nambari.db.inventory import Search
+from nambari.db import kyc, phone_numbers
 from nambari.db.paging import UnknownCursor
 from nambari.db.phone_numbers import Filter
 from nambari.domain import refusals
 from nambari.domain.access import Scope
 from nambari.domain.kyc import KycStatus
+from nambari.domain.offer import Search
 from nambari.domain.phone_number import check_fallback_differs
 from nambari.domain.purchase import Order
 from nambari.domain.refusals import invalid
+from nambari.operations import offer
 from nambari.operations.configure import configure, number_not_found
+from nambari.operations.order import outcome
 from nambari.operations.purchase import purchase, quote
 from nambari.operations.release import foresee, release
 from nambari.operations.restore import restore
@@ -106,7 +109,10 @@ def unknown_cursor() -> refusals.ValidationError:
     refusals=(),
 )
 async def search_numbers(request: StrictRequest) -> AvailableNumberPage:
-    """What can be bought now, in the order of the numbers."""
+    """What can be bought now, in the order of the numbers: our own stock, and what carriers offer at the moment.
+
+    The `inventory_id` of a carrier's number is good for 15 minutes, at the price that is shown.
+    """
     return await _search(request, read_query(request.scope["query_string"], NumberSearch))
 
 
@@ -120,13 +126,15 @@ async def _search(request: StrictRequest, asked: NumberSearch) -> AvailableNumbe
         contains=asked.contains,
         max_monthly_cost_cents=asked.max_monthly_cost_cents,
     )
+    offered = await offer.ask(given, who.environment, search)
     async with given.database.reading() as connection:
-        page = await inventory.search(
+        page = await offer.page(
+            given,
             connection,
             who.organization_id,
             who.environment,
             search,
-            given.clock(),
+            offered,
             limit=asked.limit,
             offset=asked.offset,
         )
@@ -140,6 +148,7 @@ async def _search(request: StrictRequest, asked: NumberSearch) -> AvailableNumbe
         limit=asked.limit,
         offset=asked.offset,
         has_more=page.has_more,
+        details=SearchDetails(carriers_missing=offered.missing) if offered.missing else msgspec.UNSET,
     )
 
 
@@ -173,6 +182,7 @@ def require_id_form(number_id: str) -> None:
     summary="Purchase phone number",
     scope=Scope.NUMBERS_WRITE,
     buys=True,
+    waits=True,
     query=None,
     refusals=(
         *OF_BODIES,
@@ -187,7 +197,12 @@ def require_id_form(number_id: str) -> None:
     besides={200: (Quote, "With `validate_only`: what would be bought. Nothing is.")},
 )
 async def purchase_number(request: StrictRequest, data: JSONBody[NumberOrder]) -> Answer[PhoneNumber]:
-    """Takes set-up and the first month from the credits, and gives the number, in one transaction."""
+    """Takes set-up and the first month from the credits, and gives the number, in one transaction.
+
+    A carrier's number is `pending` at first and the credits held: `phone_number.activated` or `phone_number.failed`
+    tells how it ends, or the answer itself, with `Prefer: wait=20`. One that failed is `released`, its `status_reason`
+    says why, and nothing was taken.
+    """
     check_fallback_differs(data.endpoint_id, data.fallback_endpoint_id)
     order = Order(
         inventory_id=data.inventory_id,
@@ -204,8 +219,10 @@ async def purchase_number(request: StrictRequest, data: JSONBody[NumberOrder]) -
     if data.validate_only:
         asked = replace(attempt(request), idempotency_key=None)
         return Answer(shapes.quote(await quote(given, asked, order, now)), status_code=200)  # type: ignore[arg-type]
-    done = await purchase(given, attempt(request, data), order, now)
-    return Answer(shapes.phone_number(done.result), headers=replay_headers(done))
+    asked = attempt(request, data)
+    done = await purchase(given, asked, order, now)
+    number = await outcome(given, asked, done.result, patience(request))
+    return Answer(shapes.phone_number(number), headers=replay_headers(done))
 
 
 @patch(

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from nambari.domain.access import Caller, Operator
 from nambari.domain.refusals import invalid
 from nambari.operations import clock
 from nambari.operations.idempotency import Attempt, Done
+from nambari.operations.order import LONGEST_WAIT
 from nambari.wiring import Asking, Services
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -21,6 +22,7 @@ ID_PATTERN = r"^[a-z0-9_]{1,100}$"
 
 _ID = re.compile(r"[a-z0-9_]{1,100}")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x20-\x7e]{1,255}")
+_WAIT = re.compile(rb"(?:^|[,\s])wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?:[,;]|$)", re.IGNORECASE)
 _HEADER = IDEMPOTENCY_KEY.lower().encode()
 
 
@@ -87,6 +89,18 @@ def idempotency_key(request: StrictRequest) -> str | None:
     if not _IDEMPOTENCY_KEY.fullmatch(given[0]):
         raise invalid(IDEMPOTENCY_KEY, "must be 1 to 255 printable ASCII characters")
     return given[0].decode()
+
+
+def patience(request: StrictRequest) -> timedelta:
+    """How long the caller would rather wait than be told that nothing is decided yet, by RFC 7240 4.3.
+
+    A preference that cannot be read, or that we have not, is passed over, as that RFC wants it.
+    """
+    for name, value in request.scope["headers"]:
+        found = _WAIT.search(value) if name == b"prefer" else None
+        if found is not None:
+            return min(timedelta(seconds=int(found[1])), LONGEST_WAIT)
+    return timedelta()
 
 
 def replay_headers(done: Done[Any]) -> dict[str, str]:

@@ -109,8 +109,17 @@ class AvailableNumber(Struct, kw_only=True):
     missing_requirements: list[str]
 
 
-class AvailableNumberPage(Struct, kw_only=True):
-    """`total` is exact up to 10,000; beyond, `total_is_exact` is false and `total` is 10,000."""
+class SearchDetails(Struct, kw_only=True):
+    """What is missing in the answer."""
+
+    carriers_missing: Annotated[int, Meta(ge=1, description="How many carriers did not answer in time.")]
+
+
+class AvailableNumberPage(Struct, kw_only=True, omit_defaults=True):
+    """`total` is exact up to 10,000; beyond, `total_is_exact` is false and `total` is 10,000.
+
+    It is not exact either while carriers have more than they told, or did not answer; then `details` is there.
+    """
 
     phone_numbers: list[AvailableNumber]
     total: int
@@ -118,6 +127,7 @@ class AvailableNumberPage(Struct, kw_only=True):
     limit: int
     offset: int
     has_more: bool
+    details: SearchDetails | UnsetType = UNSET
 
 
 class NumberOrder(Struct, kw_only=True, forbid_unknown_fields=True):

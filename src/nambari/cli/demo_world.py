@@ -9,10 +9,10 @@ import msgspec
 
 from nambari.cli.session import operator
 from nambari.db import inventory
-from nambari.db.inventory import Search
 from nambari.domain.access import Environment, hash_secret
 from nambari.domain.endpoint import Endpoint, EndpointStatus, Target, check_target
 from nambari.domain.kyc import Applicant, ApplicantKind
+from nambari.domain.offer import Search
 from nambari.domain.purchase import StockItem
 from nambari.operations import credit, endpoints, keys, kyc, organizations, stock
 from nambari.operations.keys import NewKey

@@ -94,19 +94,25 @@ async def post(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A posting for a number's month, and the available cents after it."""
+    """A posting for a number, and the available cents after it; `month_from` where it pays a month."""
 
     id: str
     posting: Posting
     balance_after_cents: int
     phone_number_id: str
-    month_from: datetime
+    month_from: datetime | None
 
 
 async def post_all(
-    connection: Connection, organization_id: str, environment: Environment, lines: Sequence[Line], now: datetime
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    lines: Sequence[Line],
+    now: datetime,
+    *,
+    held_change_cents: int = 0,
 ) -> None:
-    """Write months one after the other. The caller has the balance locked, and knows what each line leaves.
+    """Write lines one after the other. The caller has the balance locked, and knows what each line leaves.
 
     Raises Conflict for a month that is paid already.
     """
@@ -115,7 +121,8 @@ async def post_all(
     await connection.execute(
         """
         WITH moved AS (
-            UPDATE balances SET available_cents = $3 WHERE organization_id = $1 AND environment = $2 RETURNING 1
+            UPDATE balances SET available_cents = $3, held_cents = held_cents + $14
+            WHERE organization_id = $1 AND environment = $2 RETURNING 1
         )
         INSERT INTO postings (id, organization_id, environment, type, source, destination, amount_cents,
                               balance_after_cents, phone_number_id, month_from, description, created_at)
@@ -139,6 +146,7 @@ async def post_all(
         [line.phone_number_id for line in lines],
         [line.month_from for line in lines],
         [line.posting.description for line in lines],
+        held_change_cents,
     )
 
 

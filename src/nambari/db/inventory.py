@@ -1,7 +1,6 @@
 """SQL of stock: the numbers that are for sale, and their search."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,23 +10,12 @@ from nambari.db.paging import Page, total_told
 from nambari.db.phone_numbers import like
 from nambari.domain.access import Environment
 from nambari.domain.lifecycle import StockStatus
+from nambari.domain.offer import Search
 from nambari.domain.pricing import Price
 from nambari.domain.purchase import StockItem
 
 COUNTED_AT_MOST = 10_000
 """Up to here a search tells exactly how many numbers match."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """Which stock to show; None asks nothing."""
-
-    country: str
-    type: str | None = None
-    area_code: str | None = None
-    locality: str | None = None
-    contains: str | None = None
-    max_monthly_cost_cents: int | None = None
 
 
 async def search(

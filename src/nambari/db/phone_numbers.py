@@ -186,11 +186,14 @@ async def return_to_stock(
     number_id: str,
     status: StockStatus,
     available_at: datetime,
+    give_back_at: datetime,
 ) -> None:
-    """The stock of this number is for sale again, or ages until then."""
+    """The stock of this number is for sale again, or ages until then. `give_back_at` is for a carrier's."""
     row = await connection.fetchrow(
         """
-        UPDATE inventory SET status = $4, available_since = $5, released_by = $1
+        UPDATE inventory SET status = $4, available_since = $5, released_by = $1, give_back_at = CASE WHEN EXISTS (
+            SELECT 1 FROM carrier_orders AS o WHERE o.inventory_id = inventory.id AND o.status = 'filled')
+            THEN $6::timestamptz END
         WHERE status = 'in_service' AND id = (
             SELECT inventory_id FROM phone_numbers WHERE organization_id = $1 AND environment = $2 AND id = $3)
         RETURNING id
@@ -200,6 +203,7 @@ async def return_to_stock(
         number_id,
         status,
         available_at,
+        give_back_at,
     )
     assert row is not None, "the stock of a number that was held is in service"  # noqa: S101
 

@@ -42,8 +42,20 @@ class Event(StrEnum):
 
     NUMBER_PURCHASED = (
         "phone_number.purchased",
-        "A number was bought: it is active, its set-up and first month are paid.",
+        "A number was bought: it is active and paid; or pending, and paid for once its carrier has delivered it.",
         "the phone number",
+        PhoneNumber,
+    )
+    NUMBER_ACTIVATED = (
+        "phone_number.activated",
+        "A carrier has delivered a number that was pending: it is active, its set-up and first month are paid.",
+        "the phone number",
+        PhoneNumber,
+    )
+    NUMBER_FAILED = (
+        "phone_number.failed",
+        "A number that was pending cannot be had: nothing was taken, what was held is free again.",
+        "the phone number as it ended; `status_reason` says why",
         PhoneNumber,
     )
     NUMBER_UPDATED = (

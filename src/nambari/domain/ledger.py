@@ -20,6 +20,8 @@ class PostingType(StrEnum):
     SETUP_FEE = "setup_fee"
     MONTHLY_FEE = "monthly_fee"
     TEST_CREDITS_REMOVED = "test_credits_removed"
+    CREDITS_HELD = "credits_held"
+    CREDITS_FREED = "credits_freed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,16 @@ def charge_purchase(number: str, setup_cost_cents: int, monthly_cost_cents: int)
         (PostingType.MONTHLY_FEE, monthly_cost_cents, f"First month of {number}"),
     )
     return tuple(Posting(kind, Bucket.AVAILABLE, Bucket.REVENUE, cents, text) for kind, cents, text in lines if cents)
+
+
+def hold(number: str, cents: int) -> Posting:
+    """Set aside what an order at a carrier will take, while nobody knows yet whether it is filled."""
+    return Posting(PostingType.CREDITS_HELD, Bucket.AVAILABLE, Bucket.HELD, cents, f"Held for the order of {number}")
+
+
+def free(number: str, cents: int) -> Posting:
+    """What was held is free again: to be charged at once if the order was filled, or to be spent on something else."""
+    return Posting(PostingType.CREDITS_FREED, Bucket.HELD, Bucket.AVAILABLE, cents, f"No more held for {number}")
 
 
 def balances_after(available_cents: int, postings: tuple[Posting, ...]) -> list[int]:

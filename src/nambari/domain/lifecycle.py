@@ -28,6 +28,8 @@ class StockStatus(StrEnum):
     IN_SERVICE = "in_service"
     AGING = "aging"
     RETIRED = "retired"
+    LEAVING = "leaving"  # a carrier's, on its way back there
+    GONE = "gone"  # a carrier's, not ours any more or never delivered: it may be ordered again
 
 
 PHONE_NUMBER: dict[tuple[StrEnum, str], NumberStatus] = {
@@ -36,6 +38,8 @@ PHONE_NUMBER: dict[tuple[StrEnum, str], NumberStatus] = {
     (NumberStatus.ACTIVE, "release"): NumberStatus.RELEASED,
     (NumberStatus.SUSPENDED, "release"): NumberStatus.RELEASED,
     (NumberStatus.RELEASED, "restore"): NumberStatus.ACTIVE,
+    (NumberStatus.PENDING, "activate"): NumberStatus.ACTIVE,
+    (NumberStatus.PENDING, "fail"): NumberStatus.RELEASED,
 }
 
 INVENTORY: dict[tuple[StrEnum, str], StockStatus] = {
@@ -47,6 +51,11 @@ INVENTORY: dict[tuple[StrEnum, str], StockStatus] = {
     (StockStatus.AGING, "restore"): StockStatus.IN_SERVICE,
     (StockStatus.AVAILABLE, "retire"): StockStatus.RETIRED,
     (StockStatus.RETIRED, "stock"): StockStatus.AVAILABLE,
+    (StockStatus.GONE, "order"): StockStatus.IN_SERVICE,
+    (StockStatus.IN_SERVICE, "fail"): StockStatus.GONE,
+    (StockStatus.AVAILABLE, "give_back"): StockStatus.LEAVING,
+    (StockStatus.LEAVING, "leave"): StockStatus.GONE,
+    (StockStatus.AVAILABLE, "lose"): StockStatus.GONE,
 }
 
 
@@ -68,4 +77,10 @@ PARTICIPLES = {
     "come_of_age": "put on sale again",
     "retire": "retired",
     "stock": "stocked",
+    "activate": "activated",
+    "fail": "failed",
+    "order": "ordered",
+    "give_back": "given back to its carrier",
+    "leave": "let go",
+    "lose": "lost",
 }

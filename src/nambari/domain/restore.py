@@ -42,6 +42,11 @@ def decide_restore(facts: Facts, now: datetime) -> Restored:
     """Raises InvalidState, NumberNotAvailable, InsufficientBalance, in this order."""
     number = facts.number
     status = advance(PHONE_NUMBER, number.status, "restore")
+    if number.status_reason is not None:
+        raise InvalidState(
+            "This number never was yours: its order failed. Search for it, and buy it if it is for sale.",
+            status=number.status.value,
+        )
     _check_time(number, now)
     _check_stock(facts)
     anchor, month, paid_until = facts.billing_anchor_at, None, facts.paid_until

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from nambari.db import deliveries as delivery_rows
 from nambari.db import holds as hold_rows
 from nambari.db import kept_answers
+from nambari.db import offers as offer_rows
 from nambari.wiring import Services
 
 
@@ -29,3 +30,9 @@ async def deliveries(services: Services, now: datetime, limit: int) -> int:
     before = now - timedelta(days=services.settings.delivery_log_days)
     async with services.database.writing() as connection:
         return await delivery_rows.forget_of_all(connection, before, limit)
+
+
+async def offers(services: Services, now: datetime, limit: int) -> int:
+    """Forget up to `limit` offers of carriers that are over; how many."""
+    async with services.database.writing() as connection:
+        return await offer_rows.forget_of_all(connection, now, limit)

@@ -14,6 +14,9 @@ from nambari.domain.purchase import Order, Purchase, decide_purchase
 from nambari.domain.refusals import NumberNotAvailable, Refusal
 from nambari.operations import idempotency
 from nambari.operations.idempotency import Attempt, Done
+from nambari.operations.order import may_be_offered
+from nambari.operations.order import order as order_offer
+from nambari.operations.order import quote as quote_offer
 from nambari.wiring import Services
 
 TRIES = 20
@@ -25,7 +28,7 @@ the rival, who may yet fail: to be refused a number that is for sale after all w
 
 
 async def purchase(services: Services, attempt: Attempt, order: Order, now: datetime) -> Done[PhoneNumber]:
-    """The number bought, active from now on, its set-up and first month paid.
+    """The number bought, active from now on, its set-up and first month paid; or pending at a carrier, and they held.
 
     Raises the refusals of decide_purchase, ReplayedRefusal and IdempotencyConflict; then nothing was changed.
     """
@@ -34,10 +37,10 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
         decision = await _decide(services, attempt, order, now)
         if isinstance(decision, Done):
             return decision
-        if slow and isinstance(decision, NumberNotAvailable):
-            if turn == 0:
-                await asyncio.sleep(testing.SLOW_SECONDS)
-            found = await _any_for_sale(services, attempt)
+        if isinstance(decision, NumberNotAvailable):
+            if may_be_offered(services, attempt.caller.environment):
+                return await order_offer(services, attempt, order, now)
+            found = await _any_for_sale(services, attempt, wait=turn == 0) if slow else None
             if found is not None:
                 order = replace(order, inventory_id=found)
                 continue
@@ -59,6 +62,8 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
 async def quote(services: Services, attempt: Attempt, order: Order, now: datetime) -> Purchase:
     """What the purchase would be, with nothing written. Raises as `purchase` does."""
     decision = await _decide(services, attempt, order, now)
+    if isinstance(decision, NumberNotAvailable) and may_be_offered(services, attempt.caller.environment):
+        decision = await quote_offer(services, attempt, order, now)
     if isinstance(decision, Refusal):
         raise decision
     assert isinstance(decision, Purchase)  # noqa: S101 - a quote has no idempotency key, and so no replay
@@ -95,8 +100,10 @@ def _is_slow(attempt: Attempt, order: Order) -> bool:
     return attempt.caller.environment is Environment.TEST and order.inventory_id == testing.SLOW
 
 
-async def _any_for_sale(services: Services, attempt: Attempt) -> str | None:
+async def _any_for_sale(services: Services, attempt: Attempt, *, wait: bool) -> str | None:
     """What the slow number stands for; another one each time, as somebody may have bought the last."""
+    if wait:
+        await asyncio.sleep(testing.SLOW_SECONDS)
     caller = attempt.caller
     async with services.database.reading() as connection:
         return await inventory.any_for_sale(connection, caller.organization_id, caller.environment, services.clock())

@@ -18,6 +18,7 @@ from nambari.domain.payloads import BalanceLow
 from nambari.domain.phone_number import PhoneNumber, changes_between
 from nambari.domain.release import Released
 from nambari.domain.renewal import FORESEEN, RETRIED_EVERY, Due, Forecast, Renewal, forecast, settle
+from nambari.domain.restore import restorable_until
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt
 from nambari.wiring import Services
@@ -123,8 +124,15 @@ async def give_back(services: Services, connection: Connection, attempt: Attempt
     caller, available_at = attempt.caller, released.available_at
     if caller.environment is Environment.TEST and released.stock is StockStatus.AVAILABLE:
         available_at = services.clock()  # for sale to all: by the world's clock, not by this organization's
+    assert released.number.released_at is not None  # noqa: S101 - it has just been released
     await phone_numbers.return_to_stock(
-        connection, caller.organization_id, caller.environment, released.number.id, released.stock, available_at
+        connection,
+        caller.organization_id,
+        caller.environment,
+        released.number.id,
+        released.stock,
+        available_at,
+        restorable_until(released.number.released_at),
     )
 
 
