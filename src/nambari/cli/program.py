@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from nambari.cli import (
     audit,
     backup,
+    carriers,
     credits,
     demo,
     doctor,
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (demo, serving, backup, doctor, organizations, keys, kyc, credits, audit, inventory, rates):
+for each in (demo, serving, backup, doctor, organizations, keys, kyc, credits, audit, inventory, rates, carriers):
     each.add_to(app)
 
 
