@@ -49,12 +49,11 @@ class Shop:
         services = self.world.services
         return await fill.due(services, services.clock(), 100)
 
-    async def see_to_orders_in_the_background(self) -> bool:
-        """Whether there is an order to see to; a task does it."""
-        if not await self.world.value("SELECT count(*) FROM carrier_orders WHERE due_at IS NOT NULL"):
-            return False
+    async def see_to_orders_once_there_is_one(self) -> None:
+        """In a task of its own: whoever waits for the carrier is not waited for."""
+        while not await self.world.value("SELECT EXISTS (SELECT 1 FROM carrier_orders)"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         self.task = asyncio.create_task(self.see_to_orders())
-        return True
 
     async def wait_and_see(self, wait: timedelta = timedelta(minutes=16), times: int = 1) -> None:
         """So long that what waits is looked at again."""

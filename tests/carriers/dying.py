@@ -1,4 +1,4 @@
-"""A process that dies after its n-th step: a statement, a commit, or a word with the carrier. Then nothing of it runs."""
+"""A process that dies after its n-th step: a statement, a commit, a word with the carrier. Nothing of it runs then."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -37,6 +37,7 @@ class Lie(StrEnum):
     UNDERWAY = "taken, and filled at the next look"
     LOST = "taken, and forgotten"
     TWICE = "one order stands there twice"
+    SLOW = "as asked, and late"
 
 
 WITHOUT_ANSWER = {
@@ -46,6 +47,7 @@ WITHOUT_ANSWER = {
     Lie.REFUSED: Refused(RefusedFor.OTHER, "422, no"),
     Lie.TAKEN: Refused(RefusedFor.NUMBER_TAKEN, "this number is gone"),
 }
+SLOW_SECONDS = 0.01
 Tell = Callable[[str], Lie | None]
 """Whether to lie now, and how: given the name of what is asked."""
 
@@ -96,6 +98,7 @@ class ScriptedCarrier:
         self.asked.append((what, about))
         queue = self.script.get(what)
         lie = queue.popleft() if queue else self.tell(what)
+        await asyncio.sleep(SLOW_SECONDS if lie is Lie.SLOW else 0)  # somebody else may act, or die, in between
         if lie is Lie.HANGS:
             await asyncio.Event().wait()
         if lie in WITHOUT_ANSWER:

@@ -226,8 +226,7 @@ async def test_who_prefers_to_wait_is_told_the_outcome(shop: Shop, lie: Lie | No
     shop.carrier.gate = asyncio.Event()
     body, headers = {"inventory_id": await shop.offer(alice)}, {"Prefer": "respond-async, wait=20"}
     asked = asyncio.create_task(alice.client.post("/v1/phone-numbers", json=body, headers=headers))
-    while not await shop.see_to_orders_in_the_background():  # until the order is written
-        await asyncio.sleep(0.01)
+    await shop.see_to_orders_once_there_is_one()
     await shop.carrier.reached.wait()
     assert not asked.done()
     shop.carrier.gate.set()

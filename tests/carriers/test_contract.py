@@ -1,7 +1,5 @@
 """What every carrier must be, whoever it is: the same questions to each, in the words of carriers/base.py."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from tests.carriers.scripted import Lie, ScriptedCarrier
 
@@ -15,10 +13,10 @@ def slip(order_id: str = "ord_1", number: str = NUMBER) -> OrderSlip:
 
 
 @pytest.fixture
-async def carrier() -> AsyncIterator[Carrier]:
+def carrier() -> Carrier:
     made = ScriptedCarrier()
     made.offers(NUMBER, OTHER, FOREIGN)
-    yield made
+    return made
 
 
 async def test_a_search_shows_what_is_for_sale(carrier: Carrier) -> None:

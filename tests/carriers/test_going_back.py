@@ -1,4 +1,4 @@
-"""A carrier's number is released: it is for sale again here, and goes back to its carrier once nobody can restore it."""
+"""A carrier's number is released: it is for sale again here, and goes back once nobody can restore it."""
 
 from datetime import timedelta
 

@@ -14,7 +14,10 @@ FOLLOWED = (
     *("status", "status_reason", "endpoint_id", "allow_inbound", "allow_outbound", "label", "tags", "deletion_lock"),
     *("renews_at", "releases_at", "released_at"),
 )
+OF_CARRIERS = "+4411"
+"""How the numbers begin that a carrier sells."""
 BY_TIME = {
+    "pending": {"pending", "active", "suspended", "released"},
     "active": {"active", "suspended", "released"},
     "suspended": {"active", "suspended", "released"},
     "released": {"released"},
@@ -89,9 +92,8 @@ def _learn(who: Customer, bought: Asked, id_: str, listed: dict[str, Json]) -> N
     body = bought.body or {}
     expect(that=id_ in listed, else_tell=f"{who.name} bought {id_} ({bought.told()}), and has it not")
     settings = {name: body.get(name, {"tags": [], "deletion_lock": False}.get(name)) for name in SET_BY_HOLDER}
-    who.numbers[id_] = Held(
-        id_, body["inventory_id"], settings, {**listed[id_], "status": "active", "releases_at": None}
-    )
+    begins = "pending" if listed[id_]["number"].startswith(OF_CARRIERS) else "active"
+    who.numbers[id_] = Held(id_, body["inventory_id"], settings, {**listed[id_], "status": begins, "releases_at": None})
 
 
 def _check_settings(who: Customer, held: Held, shown: Json, asked: list[Asked]) -> None:
@@ -237,12 +239,17 @@ async def _check_charges(town: Town, who: Customer, lines: list[Json]) -> None:
             charged[line["phone_number_id"]] -= line["amount_cents"]
     for held in who.numbers.values():
         months = await follow_history(town, who, held)
-        cost = held.seen["setup_cost_cents"] + months * held.seen["monthly_cost_cents"]
+        never_had = held.seen["status"] == "pending" or _failed(held)
+        cost = (0 if never_had else held.seen["setup_cost_cents"]) + months * held.seen["monthly_cost_cents"]
         expect(
             that=charged.pop(held.id, 0) == cost,
             else_tell=f"{held.id} of {who.name} should have cost {cost}, for {months} months",
         )
     expect(that=not charged, else_tell=f"{who.name} paid for what is not theirs: {charged}")
+
+
+def _failed(held: Held) -> bool:
+    return held.seen["status"] == "released" and held.seen["status_reason"] is not None
 
 
 # ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -91,6 +91,7 @@ class Scene:
     random: Random
     stock: dict[str, str]
     place: str
+    offers: dict[str, str] = field(default_factory=dict)
 
     def number(self) -> str:
         """One of their own, mostly."""
@@ -105,6 +106,9 @@ class Scene:
         held = [each["inventory_id"] for each in self.who.holds.values()]
         if held and self.random.random() < 0.5:
             return self.random.choice(held)
+        offered = list(self.offers)
+        if offered and self.who.is_live and self.random.random() < 0.4:
+            return self.random.choice(offered)
         return self.random.choice(list(self.stock))
 
     def endpoint(self) -> str | None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+from tests.carriers.scripted import Lie, honest
 from tests.simulate import checks
 from tests.simulate.customers import Asked, Customer, Scene, again, idea
 from tests.simulate.town import Broken, Town, eventually_true, expect, open_at
@@ -15,12 +16,16 @@ from tests.simulate.town import Broken, Town, eventually_true, expect, open_at
 from nambari import worker
 from nambari.db.engine import DatabaseUnavailable
 from nambari.domain.access import Environment
+from nambari.domain.carrier_order import LONGEST_WAIT
+from nambari.domain.reconcile import Difference
 from nambari.domain.refusals import Refusal
-from nambari.operations import kyc
+from nambari.operations import fill, kyc, reconcile
+from nambari.wiring import Services
 
 NAMES = ("ada", "ben", "cleo")
 HOURS = (0, 0, 0, 1, 1, 7, 24, 24 * 6, 24 * 9, 24 * 31, 24 * 31, 24 * 70)
 """How far the clock moves before a step."""
+LIES = tuple(each for each in Lie if each is not Lie.HANGS)
 REPEATABLE = timedelta(hours=23)
 DIES_WITHIN_SECONDS = 0.03
 
@@ -33,6 +38,8 @@ class Story:
     stock: dict[str, dict[str, str]] = field(default_factory=lambda: {"live": {}, "test": {}})
     """By environment: the inventory id and its number."""
     ages: set[str] = field(default_factory=set)
+    offers: dict[str, str] = field(default_factory=dict)
+    """What the carrier has for sale just now: the inventory id and the number."""
     journal: list[str] = field(default_factory=list)
     steps: int = 0
 
@@ -80,8 +87,34 @@ async def _open(story: Story) -> None:
         rows = await town.world.fetch("SELECT id, number FROM inventory WHERE id = ANY ($1) ORDER BY number", ids)
         story.stock[environment] |= {row["id"]: row["number"] for row in rows}
         story.ages |= set(ids) if type_ == "mobile" else set()
+    _stock_carrier(story, random)
     for name in NAMES:
         await _move_in(story, name, random)
+
+
+def _stock_carrier(story: Story, random: Random) -> None:
+    """A few numbers of the ranges for drama of Leeds to Leicester, new ones in each story; and its lies."""
+    carrier = story.town.carrier
+    carrier.for_sale.clear()
+    carrier.offers(*(_carriers_number(4 * story.seed + place) for place in range(4)))
+    lies = Random(f"{story.seed}/carrier")
+    liar = random.random() < 0.8
+    carrier.tell = lambda what: lies.choice(LIES) if liar and what != "list_owned" and lies.random() < 0.4 else None
+
+
+def _carriers_number(place: int) -> str:
+    return f"+44{113 + place // 1000 % 4}496{place % 1000:04d}"
+
+
+async def _look_for_offers(story: Story) -> None:
+    """What it has now, as it is shown to somebody, honestly."""
+    tell, story.town.carrier.tell = story.town.carrier.tell, honest
+    who = next(each for each in story.people if each.is_live)
+    path = "/v1/phone-numbers/available?country=GB&type=local&contains=11*496"
+    items = await checks.everything(story.town.client(who.person, 0), path, "phone_numbers")
+    mine = set(story.town.carrier.for_sale)
+    story.offers = {each["inventory_id"]: each["number"] for each in items if each["number"] in mine}
+    story.town.carrier.tell = tell
 
 
 async def _move_in(story: Story, name: str, random: Random) -> None:
@@ -109,6 +142,7 @@ async def _move_in(story: Story, name: str, random: Random) -> None:
 async def _step(story: Story, random: Random, *, whole: bool) -> None:
     town = story.town
     _pass_time(story, random)
+    await _look_for_offers(story)
     asked: dict[str, list[Asked]] = {who.name: [] for who in story.people}
     acts: list[Awaitable[None]] = [_customer(story, random, asked) for _ in range(random.randint(1, 7))]
     acts += [_operator(story, random, asked) for _ in range(random.choice((0, 0, 1, 2)))]
@@ -122,6 +156,8 @@ async def _step(story: Story, random: Random, *, whole: bool) -> None:
     every = [each for all_ in asked.values() for each in all_]
     checks.check_failures(every, calm=calm)
     await _settle(story, asked)
+    if whole:
+        await _end_orders(story)
     checks.check_repeats(every)
     await _check(story, asked, calm=calm, whole=whole)
 
@@ -136,7 +172,8 @@ def _pass_time(story: Story, random: Random) -> None:
 
 def _customer(story: Story, random: Random, asked: dict[str, list[Asked]]) -> Awaitable[None]:
     who = random.choice(story.people)
-    request = idea(Scene(who, story.people, random, story.stock[who.environment], story.place))
+    scene = Scene(who, story.people, random, story.stock[who.environment], story.place, story.offers)
+    request = idea(scene)
     request.at = request.repeats.at if request.repeats else story.town.clock.now
     asked[who.name].append(request)
     place, dies_after = random.randrange(len(story.town.worlds)), _death(random)
@@ -208,10 +245,14 @@ async def _approve(story: Story, who: Customer, place: int) -> None:
 async def _sweep(story: Story, random: Random) -> None:
     place, dies_after = random.randrange(len(story.town.worlds)), _death(random)
     try:
-        done = await _mortal(worker.sweep_all(story.town.worlds[place].services), dies_after)
+        done = await _mortal(_work(story.town.worlds[place].services), dies_after)
     except DatabaseUnavailable as reason:
         done = f"ended by {reason}"
     story.write(f"worker@{place} {'killed' if done is None else done}")
+
+
+async def _work(services: Services) -> int:
+    return await worker.sweep_all(services) + await fill.due(services, services.clock(), 100)
 
 
 async def _cut(story: Story, random: Random) -> None:
@@ -228,6 +269,22 @@ async def _settle(story: Story, asked: dict[str, list[Asked]]) -> None:
         for each in asked[who.name]:
             if each.is_open and each.repeats is None:
                 await eventually_true(lambda who=who, each=each: _ask_again(story, who, each))
+
+
+async def _end_orders(story: Story) -> None:
+    """The carrier is honest at last: every order has its end then, and its account and our books are one."""
+    town, services = story.town, story.town.world.services
+    town.carrier.tell = honest
+    for _ in range(4):
+        await fill.due(services, services.clock(), 1000)
+        town.clock.now += LONGEST_WAIT
+    await worker.sweep_all(services)
+    await fill.due(services, services.clock(), 1000)
+    left = await reconcile.unsettled(services, services.clock())
+    expect(that=not left, else_tell=f"orders without an end: {left}")
+    found = await reconcile.differences(services, town.carrier)
+    found = [each for each in found if each.difference is not Difference.TWICE]
+    expect(that=not found, else_tell=f"the carrier's account and our books: {found}")
 
 
 async def _ask_again(story: Story, who: Customer, first: Asked) -> bool:
@@ -249,7 +306,7 @@ async def _check(story: Story, asked: dict[str, list[Asked]], *, calm: bool, who
     checks.check_holds(story.people, asked, town.clock.now)
     for who in story.people:
         if asked[who.name] or whole:
-            await checks.look_at_numbers(town, who, asked[who.name], story.stock[who.environment])
+            await checks.look_at_numbers(town, who, asked[who.name], story.stock[who.environment] | story.offers)
             await checks.look_at_money(town, who, asked[who.name], whole=True)
             await _look_at_the_rest(town, who, asked[who.name])
     if whole:

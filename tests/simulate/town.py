@@ -4,13 +4,14 @@ import asyncio
 import calendar
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import httpx2
 import psycopg
+from tests.carriers.scripted import ScriptedCarrier
 from tests.cast import INVARIANTS, Person
 from tests.conftest import started
 from tests.moving import START, Clock, MovingWorld, with_clock
@@ -43,6 +44,7 @@ class Town:
     worlds: list[MovingWorld]
     clock: Clock
     admin: psycopg.Connection[Any]
+    carrier: ScriptedCarrier
     clients: dict[tuple[str, int], httpx2.AsyncClient] = field(default_factory=dict)
     cut_off: list[int] = field(default_factory=list)
 
@@ -122,13 +124,15 @@ async def town(dsn: str) -> AsyncIterator[Town]:
     clock = Clock()
     async with AsyncExitStack() as stack:
         admin = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        admin.execute("INSERT INTO rates VALUES ('GB', 'local', 100, 250)")
+        carrier = ScriptedCarrier()
         worlds = []
         for _ in range(PROCESSES):
             app = application(settings, dsn)
             await stack.enter_async_context(started(app))
-            app.state.services = with_clock(app.state.services, clock)
+            app.state.services = replace(with_clock(app.state.services, clock), carriers={carrier.name: carrier})
             worlds.append(MovingWorld(app.state.services, with_request_id(app), clock=clock))
-        made = Town(worlds, clock, admin)
+        made = Town(worlds, clock, admin, carrier)
         yield made
         await made.forget_people()
 
