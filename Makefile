@@ -55,6 +55,7 @@ bench: setup ## measure, beside what bounds us
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.routing
 	$(BIN)/python -m bench.stocking
+	$(BIN)/python -m bench.delivering
 
 lock: ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock

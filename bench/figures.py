@@ -34,14 +34,14 @@ def summarize(runs: list[Run]) -> Figures:
 
     return Figures(
         per_second=median(run.per_second for run in runs),
-        p50_ms=median(_percentile(run.latencies, 0.50) for run in runs) * 1e3,
-        p99_ms=median(_percentile(run.latencies, 0.99) for run in runs) * 1e3,
+        p50_ms=median(percentile(run.latencies, 0.50) for run in runs) * 1e3,
+        p99_ms=median(percentile(run.latencies, 0.99) for run in runs) * 1e3,
         server_us=microseconds([run.server_seconds for run in runs]),
         database_us=microseconds([run.database_seconds for run in runs]),
         generator_us=microseconds([run.generator_seconds for run in runs]),
     )
 
 
-def _percentile(values: list[float], share: float) -> float:
+def percentile(values: list[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -186,7 +186,8 @@ class Sender:
         return Heard(came.status, came.body if came.whole else None)
 
     async def _post(self, message: Message) -> _Came:
-        timeouts = {"connect": CONNECT_SECONDS, "read": TOTAL_SECONDS, "write": TOTAL_SECONDS, "pool": CONNECT_SECONDS}
+        total = self._total_seconds
+        timeouts = {"connect": CONNECT_SECONDS, "read": total, "write": total, "pool": CONNECT_SECONDS}
         headers = list(signed(message).items())
         async with self._pool.stream(
             "POST", message.url, headers=headers, content=message.body, extensions={"timeout": timeouts}

@@ -37,3 +37,12 @@ def test_calls_are_measured_with_few_numbers_and_with_many() -> None:
 
 def test_an_import_is_measured_beside_a_bare_copy() -> None:
     assert "COPY" in printed("bench.stocking")
+
+
+def test_deliveries_are_measured_beside_a_bare_loop_and_beside_one_that_hangs() -> None:
+    told = printed("bench.delivering")
+    for name in ("1 worker", "2 workers", "a bare httpx2 loop"):
+        [rate] = re.findall(rf"^{name} +([\d,]+) +[\d.]+$", told, re.MULTILINE)
+        assert int(rate.replace(",", "")) > 0, name
+    for name in ("alone", "beside one that never answers"):
+        assert re.search(rf"^{name} +\d+ +\d+$", told, re.MULTILINE), name
