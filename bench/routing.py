@@ -114,6 +114,7 @@ def measure(dsn: str, sizes: list[int], rounds: int, seconds: float, connections
         held = numbers
         for processes in PROCESSES:
             with stage.served(dsn, processes) as service:
+                run(service, numbers)  # its connections and their plans are made by then
                 figures = summarize([run(service, numbers) for _ in range(rounds)])
             lines.append(line(f"{numbers:,} numbers, {processes} process{'es' if processes > 1 else ''}", figures))
     with stage.service(dsn, connections, constant) as service:

@@ -32,6 +32,9 @@ OF_OPERATION = {
         r"to must be later than from",
         r"events must name something that the webhook asks for, .*",
     ],
+    # Which endpoints there are, and which of them is attached already.
+    "POST /v1/phone-numbers": [r"fallback_endpoint_id must be an.*"],
+    "PATCH /v1/phone-numbers/{number_id}": [r"fallback_endpoint_id must be an.*"],
     # What an endpoint may become hangs on what it is.
     "PATCH /v1/endpoints/{endpoint_id}": [r"(url|provider|provider_config)\b.*"],
 }
