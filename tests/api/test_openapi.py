@@ -22,9 +22,10 @@ SECONDS_WITH_A_TEST_KEY = 20
 
 async def for_sale_by_the_examples_id(world: World) -> None:
     async with world.services.database.writing() as connection:
-        await connection.execute(
-            "UPDATE inventory SET id = $1 WHERE number = '+442079460123'", EXAMPLES["NumberOrder"]["inventory_id"]
-        )
+        for shape, number in (("NumberOrder", "+442079460123"), ("HoldOrder", "+442079460124")):
+            await connection.execute(
+                "UPDATE inventory SET id = $1 WHERE number = $2", EXAMPLES[shape]["inventory_id"], number
+            )
 
 
 async def ask_all_it_says(port: int, api_key: str, folder: Path, seconds: int, *options: str) -> None:
@@ -53,8 +54,9 @@ async def test_schemathesis_finds_nothing(world: World, settings: Settings, dsn:
     async with serving(settings, dsn) as port:
         await ask_all_it_says(port, alice.api_key, tmp_path, SECONDS)
     await assert_invariants(world)
-    for table in ("phone_numbers", "endpoints", "kept_answers", "holds"):
-        assert await world.value(f"SELECT count(*) FROM {table}") > 0, f"it never got to the core: {table}"
+    for table in ("phone_numbers", "endpoints", "kept_answers", "holds"):  # whose rows may be gone again by now
+        made = await world.value("SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = $1", table)
+        assert made > 0, f"it never got to the core: {table}"
 
 
 async def test_nor_with_a_test_key(world: World, settings: Settings, dsn: str, tmp_path: Path) -> None:

@@ -170,8 +170,8 @@ _AVAILABLE = {
 }
 _HOLD = {
     "id": "hold_01k5v0p4b7d2xvq9m3t6w8y1cf",
-    "inventory_id": "inv_01k5v0h1a7e9wt2p5r8y3c6d4n",
-    "number": "+442079460123",
+    "inventory_id": "inv_01k5v0h3c8f2xv4q7s9z5d8e6p",
+    "number": "+442079460124",
     "expires_at": "2026-09-23T09:45:00Z",
     "created_at": "2026-09-23T09:30:00Z",
 }
@@ -254,7 +254,7 @@ EXAMPLES: dict[str, Any] = {
         "total_cents": 350,
         "currency": "USD",
     },
-    "HoldOrder": {"inventory_id": "inv_01k5v0h1a7e9wt2p5r8y3c6d4n", "minutes": 15},
+    "HoldOrder": {"inventory_id": "inv_01k5v0h3c8f2xv4q7s9z5d8e6p", "minutes": 15},
     "Hold": _HOLD,
     "HoldPage": {"holds": [_HOLD], "total": 1, "limit": 50, "offset": 0, "has_more": False},
     "DeletedHold": {"id": "hold_01k5v0p4b7d2xvq9m3t6w8y1cf", "deleted": True},
