@@ -1,10 +1,18 @@
 """A carrier's number is released: it is for sale again here, and goes back once nobody can restore it."""
 
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.carriers.conftest import FIRST, Shop
 from tests.carriers.scripted import Lie
 from tests.cast import Person
+
+from nambari import worker
+from nambari.domain.access import Environment
+from nambari.domain.refusals import InvalidState
+from nambari.operations import stock
 
 
 async def held(shop: Shop, person: Person) -> str:
@@ -110,3 +118,38 @@ async def test_our_own_stock_stays(shop: Shop) -> None:
     await alice.client.delete(f"/v1/phone-numbers/{bought['id']}")
     await shop.pass_days(40)
     assert await shop.world.value("SELECT status FROM inventory WHERE id = $1", item) == "available"
+
+
+async def test_what_is_gone_may_be_imported_and_what_is_leaving_may_not(shop: Shop, tmp_path: Path) -> None:
+    alice = await shop.world.person()
+    await given_up(shop, alice)
+    shop.world.clock.now += timedelta(days=10)
+    await worker.sweep_all(shop.world.services)
+    file = tmp_path / "numbers.csv"
+    file.write_text(f"number,setup_cost_cents,monthly_cost_cents\n{FIRST},0,900\n")
+    counted = []
+    for _ in range(3):
+        done = await stock.import_file(
+            shop.world.services,
+            file,
+            country=None,
+            environment=Environment.LIVE,
+            now=shop.world.clock.now,
+            progress=lambda *_: None,
+        )
+        counted.append((done.added, done.unchanged, done.rejected))
+        await shop.wait_and_see()
+    assert counted == [(0, 0, 1), (1, 0, 0), (0, 1, 0)]
+    bought = await shop.buy(alice)
+    assert (bought["status"], bought["monthly_cost_cents"]) == ("active", 900)
+    await alice.client.delete(f"/v1/phone-numbers/{bought['id']}")
+    await shop.pass_days(20)
+    assert await shop.stock_of() == "available", "it is our own now"
+
+
+@pytest.mark.parametrize("act", [stock.retire, stock.restock])
+async def test_what_is_gone_is_not_put_on_sale_by_hand(shop: Shop, act: Any) -> None:
+    await given_up(shop, await shop.world.person())
+    await shop.pass_days(10)
+    with pytest.raises(InvalidState, match="is not ours any more"):
+        await act(shop.world.services, FIRST, Environment.LIVE, shop.world.clock.now)

@@ -53,9 +53,11 @@ async def sort_out(connection: Connection, environment: Environment) -> None:
         UPDATE staged SET reason = CASE i.status
             WHEN 'in_service' THEN 'is owned by a customer'
             WHEN 'aging' THEN 'was given back by a customer and is aging'
+            WHEN 'leaving' THEN 'is on its way back to its carrier'
             ELSE 'is retired; bring it back with `nambari inventory restock`' END
         FROM inventory AS i
-        WHERE staged.reason IS NULL AND i.environment = $1 AND i.number = staged.number AND i.status <> 'available'
+        WHERE staged.reason IS NULL AND i.environment = $1 AND i.number = staged.number
+          AND i.status NOT IN ('available', 'gone')
         """,
         environment,
     )
@@ -92,6 +94,23 @@ async def add(connection: Connection, environment: Environment, first_line: int,
         environment,
         first_line,
         last_line,
+        now,
+    )
+    return int(tag.rsplit(maxsplit=1)[-1])
+
+
+async def bring_back(connection: Connection, environment: Environment, now: datetime) -> int:
+    """Stock again what was a carrier's, went back there, and stands in the file; how many were."""
+    tag: str = await connection.execute(
+        """
+        UPDATE inventory AS i
+        SET capabilities = s.capabilities, setup_cost_cents = s.setup_cost_cents, carrier = s.carrier,
+            monthly_cost_cents = s.monthly_cost_cents, status = 'available',
+            available_since = greatest(i.available_since, $2)
+        FROM staged AS s
+        WHERE s.reason IS NULL AND i.environment = $1 AND i.number = s.number AND i.status = 'gone'
+        """,
+        environment,
         now,
     )
     return int(tag.rsplit(maxsplit=1)[-1])

@@ -68,7 +68,8 @@ async def import_file(
             await stocking.sort_out(connection, environment)
             usable, rejected = await stocking.counts(connection)
             updated = await stocking.reprice(connection, environment, terms)
-            added = await _add(connection, environment, usable + rejected, now, progress)
+            added = await stocking.bring_back(connection, environment, now)
+            added += await _add(connection, environment, usable + rejected, now, progress)
             await _write_rejected(connection, path, rejected)
         progress("putting the indexes in order", 0.0)
         await stocking.refresh_statistics(connection)
@@ -198,6 +199,11 @@ async def _move(
                 raise InvalidState(
                     f"{e164} was given back by a customer and is aging: it comes on sale by itself, and until then"
                     " they may take it back. Nothing was changed.",
+                    status=status,
+                )
+            if status in (StockStatus.LEAVING, StockStatus.GONE):
+                raise InvalidState(
+                    f"{e164} was ordered of a carrier, and is not ours any more: import it if you have it again.",
                     status=status,
                 )
             raise InvalidState(f"{e164} is {status} already.", status=status)

@@ -13,6 +13,7 @@ ALTER TABLE inventory
     -- When a number that was ordered of a carrier, and that nobody has taken since its release, goes back there.
     ADD COLUMN give_back_at timestamptz;
 CREATE INDEX inventory_give_back ON inventory (give_back_at) WHERE status = 'available' AND give_back_at IS NOT NULL;
+CREATE INDEX inventory_gone ON inventory (environment, number) WHERE status = 'gone';
 """
 
 OFFERS = """
