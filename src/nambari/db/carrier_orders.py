@@ -214,7 +214,7 @@ async def move(
     await connection.execute(
         """
         UPDATE carrier_orders
-        SET status = $4::text, number = coalesce($7, number), last_error = $5, changed_at = $6,
+        SET status = $4::text, claims = claims + 1, number = coalesce($7, number), last_error = $5, changed_at = $6,
             due_at = CASE WHEN $4 = 'returning' THEN $6::timestamptz END,
             attempts = CASE WHEN $4 = 'returning' THEN 0 ELSE attempts END
         WHERE organization_id = $1 AND environment = $2 AND id = $3

@@ -72,7 +72,8 @@ class Answer(StrEnum):
 class Step:
     """What to do: activate, or fail for a reason, or look again; `unasked`: the carrier still does not know of it.
 
-    `send_back`: the carrier has put something on our account that nobody here will have.
+    `send_back`: the carrier has put something on our account that nobody here will have, or may have: what was unsure
+    once is released there in any case, whatever the carrier says of it now.
     """
 
     activate: bool = False
@@ -88,13 +89,13 @@ def decide(order: CarrierOrder, answer: Answer, refused_for: str, found_within: 
         return Step(activate=True)
     if answer is Answer.WRONG_NUMBER:
         return Step(failed_for=Failure.WRONG_NUMBER, send_back=True)
-    if answer is Answer.REFUSED:
-        return Step(failed_for=refused_for)
     first = order.asked_at is None
+    if answer is Answer.REFUSED:
+        return Step(failed_for=refused_for, send_back=not first)
     if first and answer is Answer.UNREACHED and now - order.created_at >= GIVEN_UP_AFTER:
         return Step(failed_for=Failure.UNAVAILABLE)
     if order.asked_at is not None and answer is Answer.ABSENT and now - order.asked_at >= found_within + LEASE:
-        return Step(failed_for=Failure.LOST)
+        return Step(failed_for=Failure.LOST, send_back=True)
     return Step(again_at=now + wait(order.attempts), unasked=first and answer is Answer.UNREACHED)
 
 

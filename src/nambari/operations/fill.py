@@ -44,6 +44,7 @@ Result = TypeVar("Result")
 
 CALL_SECONDS = 30.0
 """How long one call to a carrier may take. All those for one order are well within its lease."""
+GIVEN_UP = (OrderStatus.FAILED, OrderStatus.RETURNING, OrderStatus.RETURNED)
 HELD_BACK = timedelta(hours=1)
 """When a number that somebody holds, and that would go back to its carrier, is looked at again."""
 
@@ -184,9 +185,9 @@ async def _write_order(connection: Connection, claimed: Claimed, said: Said, ste
 async def _too_late(
     connection: Connection, claimed: Claimed, said: Said, found: tuple[OrderStatus, int] | None, now: datetime
 ) -> None:
-    """Somebody else has settled it. What was given up, and is delivered after all, is sent back."""
+    """Somebody else has settled it. What was given up, and is delivered after all, is sent back, or once more."""
     delivered = said.answer in (Answer.DELIVERED, Answer.WRONG_NUMBER)
-    if delivered and found is not None and found[0] is OrderStatus.FAILED:
+    if delivered and found is not None and found[0] in GIVEN_UP:
         tenant = (claimed.organization_id, claimed.environment)
         await carrier_orders.move(
             connection,
