@@ -16,7 +16,7 @@ from nambari.carriers.base import Carrier
 from nambari.db.deliveries import Claimed
 from nambari.db.engine import DatabaseUnavailable
 from nambari.logs import places
-from nambari.operations import fill, forget, renew, stock
+from nambari.operations import documents, fill, forget, renew, stock
 from nambari.operations.deliver import Sent, claim, place, send, settle
 from nambari.sending import Sender
 from nambari.wiring import Services, open_sender
@@ -25,7 +25,7 @@ Sweep = Callable[[Services, datetime, int], Awaitable[int]]
 """Does what is due at an instant, at most so many; how many it did."""
 
 SWEEPS: tuple[Sweep, ...] = (
-    *(renew.due, renew.forecasts, stock.come_of_age, fill.give_back),
+    *(renew.due, renew.forecasts, documents.due, stock.come_of_age, fill.give_back),
     *(forget.answers, forget.holds, forget.offers, forget.deliveries),
 )
 BATCH = 500

@@ -11,6 +11,8 @@ CONTRACT = {
     *("endpoint.created", "endpoint.updated", "endpoint.deleted"),
     *("kyc.verified", "kyc.declined", "balance.low", "payment.received", "call.routed", "call.rejected"),
 }
+OURS = {f"document.{verb}" for verb in ("accepted", "rejected", "expiring", "expired")}
+"""Announced besides: names of our own (docs/decisions/0048)."""
 
 OURS = {"webhook.disabled"}
 """Announced besides: docs/decisions/0035."""

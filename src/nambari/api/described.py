@@ -5,6 +5,7 @@ Numbers are of the range that Ofcom keeps for drama. A test holds that every fie
 
 from typing import Any
 
+from nambari.api import described_orders
 from nambari.api.described_calls import CALLS
 from nambari.api.described_webhooks import OF_WEBHOOKS
 
@@ -125,6 +126,7 @@ FIELDS: dict[str, str] = {
     "username": "The user of the SIP account.",
     "valid": "Always true: what is not valid is refused.",
     "validate_only": "Answer what would happen, with 200, and do nothing.",
+    **described_orders.FIELDS,
 }
 
 _NUMBER = {
@@ -307,6 +309,7 @@ EXAMPLES: dict[str, Any] = {
     "AuditPage": {"records": [_AUDIT], "total": 1, "limit": 50, "offset": 0, "has_more": False},
     **CALLS,
     "Health": {"status": "ok"},
+    **described_orders.EXAMPLES,
 }
 
 NEW_ENDPOINTS: dict[str, Any] = {

@@ -13,7 +13,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 from msgspec import Struct
 
 from nambari import __version__
-from nambari.api import shapes
+from nambari.api import files, shapes
 from nambari.api.answers import Answer
 from nambari.api.described import EXAMPLES, FIELDS, NEW_ENDPOINTS
 from nambari.api.errors import EVERYWHERE, STATUS
@@ -87,6 +87,10 @@ _LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
         ("update", "updateEndpoint", "endpoint_id", "/id"),
         ("delete", "deleteEndpoint", "endpoint_id", "/id"),
     ],
+    ("sendDocument", 201): [
+        ("get", "getDocument", "document_id", "/id"),
+        ("content", "getDocumentContent", "document_id", "/id"),
+    ],
     ("createWebhook", 201): [
         ("get", "getWebhook", "webhook_id", "/id"),
         ("update", "updateWebhook", "webhook_id", "/id"),
@@ -104,6 +108,7 @@ _EXAMPLE_IDS = {
     "hold_id": EXAMPLES["Hold"]["id"],
     "webhook_id": EXAMPLES["Webhook"]["id"],
     "delivery_id": EXAMPLES["Delivery"]["id"],
+    "document_id": EXAMPLES["Document"]["id"],
 }
 _PURCHASE_LINK: Schema = {
     "operationId": "purchasePhoneNumber",
@@ -235,6 +240,8 @@ def _operation(path: str, handler: HTTPRouteHandler, responses: Schema) -> Schem
             content["examples"] = {"typical": {"value": EXAMPLES[shape.__name__]}}
         required = "optional_body" not in handler.opt
         operation["requestBody"] = {"required": required, "content": {"application/json": content}}
+    if "file_sent" in handler.opt:
+        operation["requestBody"] = files.sent()
     return operation
 
 
@@ -305,6 +312,8 @@ def _body_shape(handler: HTTPRouteHandler) -> type[Struct] | None:
 
 
 def _answer_shapes(handler: HTTPRouteHandler) -> list[type[Struct]]:
+    if "file_answered" in handler.opt:
+        return []
     annotation = handler.parsed_fn_signature.return_type.annotation
     if get_origin(annotation) is Answer:
         [annotation] = get_args(annotation)
@@ -316,6 +325,8 @@ def _answer_shapes(handler: HTTPRouteHandler) -> list[type[Struct]]:
 
 def _answers(handler: HTTPRouteHandler) -> Schema:
     status = handler.status_code
+    if "file_answered" in handler.opt:
+        return {str(status): files.answered(asks_for_key=_asks_for_key(handler))}
     answers = {str(status): _answer(handler, status, _answer_shapes(handler))}
     for other, (shape, says) in handler.opt.get("besides", {}).items():
         answers[str(other)] = {**_answer(handler, other, [shape]), "description": says}

@@ -122,7 +122,9 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
             refusals.NotFound("There is nothing at this path. GET /openapi.json lists what there is."),
         )
     if error.status_code == STATUS[refusals.PayloadTooLarge]:
-        return answer(request, refusals.PayloadTooLarge("The body is too large: at most 1 MB is taken."))
+        most = request.scope["route_handler"].resolve_request_max_body_size() or 0  # type: ignore[union-attr]
+        told = f"The body is too large: at most {most // 1_000_000} MB is taken."
+        return answer(request, refusals.PayloadTooLarge(told))
     if error.status_code == STATUS[refusals.ValidationError]:
         return answer(request, refusals.ValidationError(f"Check the request: {error.detail}."))
     return on_exception(request, error)

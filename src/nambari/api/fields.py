@@ -53,6 +53,14 @@ Cents = Annotated[int, Meta(ge=0, le=MOST_CENTS)]
 Digits = Annotated[
     str, Meta(pattern=r"^[0-9*]{1,15}\Z", extra=_saying("must be 1 to 15 digits, with * for any one digit"))
 ]
+Day = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z",
+        extra=_saying("must be a date, such as 2030-01-31"),
+        extra_json_schema={"format": "date"},
+    ),
+]
 E164 = Annotated[
     str,
     Meta(

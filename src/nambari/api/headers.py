@@ -26,6 +26,21 @@ HEADERS: dict[str, Schema] = {
         "required": True,
         "schema": {"type": "string", "enum": ["Bearer"]},
     },
+    "Content-Disposition": {
+        "description": "It is to be saved, under this name.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^attachment; filename="},
+    },
+    "X-Content-Type-Options": {
+        "description": "It is what Content-Type says, and nothing else.",
+        "required": True,
+        "schema": {"type": "string", "enum": ["nosniff"]},
+    },
+    "Content-Security-Policy": {
+        "description": "Nothing in it is run.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "X-RateLimit-Limit": {
         "description": "How many requests the limit allows that will refuse first: that of a second, of a day, or of"
         f" purchases in a second. {UNLIMITED} where the plan sets no limit.",

@@ -24,16 +24,16 @@ from nambari.api.shapes import (
     SearchDetails,
 )
 from nambari.api.shapes_of_time import ReleaseForeseen
-from nambari.db import kyc, phone_numbers
+from nambari.db import phone_numbers, requirements
 from nambari.db.paging import UnknownCursor
 from nambari.db.phone_numbers import Filter
 from nambari.domain import refusals
 from nambari.domain.access import Scope
-from nambari.domain.kyc import KycStatus
 from nambari.domain.offer import Search
 from nambari.domain.phone_number import check_fallback_differs
 from nambari.domain.purchase import Order
 from nambari.domain.refusals import invalid
+from nambari.domain.requirements import missing
 from nambari.operations import offer
 from nambari.operations.configure import configure, number_not_found
 from nambari.operations.order import outcome
@@ -138,11 +138,15 @@ async def _search(request: StrictRequest, asked: NumberSearch) -> AvailableNumbe
             limit=asked.limit,
             offset=asked.offset,
         )
-        case = await kyc.case(connection, who.organization_id, who.environment)
-    missing = [] if case is not None and case.status is KycStatus.VERIFIED else ["kyc"]
-    currency = given.settings.currency
+        # Beside the search and not in it: the search walks an index, and what is required hangs on country and type.
+        standing = await requirements.standing(connection, who.organization_id, who.environment, search.country)
+    assert standing is not None  # noqa: S101 - an organization is made with its cases
+    now, currency = given.clock(), given.settings.currency
     return AvailableNumberPage(
-        phone_numbers=[shapes.available_number(item, currency, missing) for item in page.items],
+        phone_numbers=[
+            shapes.available_number(item, currency, missing(standing, item.country, item.type, now))
+            for item in page.items
+        ],
         total=page.total,
         total_is_exact=page.total_is_exact,
         limit=asked.limit,

@@ -9,6 +9,7 @@ from nambari.api.fields import (
     AreaCode,
     Cents,
     Country,
+    Day,
     Digits,
     EventFilter,
     Id,
@@ -17,6 +18,7 @@ from nambari.api.fields import (
     Tag,
     Text,
 )
+from nambari.domain.document import DocumentType
 from nambari.domain.lifecycle import NumberStatus
 from nambari.domain.webhook import DeliveryStatus
 
@@ -111,6 +113,14 @@ class AttemptListing(Struct, kw_only=True):
 
     limit: Limit = 50
     offset: Offset = 0
+
+
+class DocumentUpload(Struct, kw_only=True):
+    """What is said of a document; the file itself is the body."""
+
+    type: Annotated[DocumentType, Meta(description="What it is.")]
+    country: Annotated[Country, Meta(description="Where it was made out; of a proof of address, where that is.")]
+    expires_on: Annotated[Day | None, Meta(description="The last day on which it is good, if it expires.")] = None
 
 
 class Release(Struct, kw_only=True):

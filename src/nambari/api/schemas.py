@@ -97,6 +97,7 @@ def _error_schemas() -> Schema:
         "required": {"type": "string"},
         "kyc_status": {"type": "string", "enum": ["not_submitted", "declined"]},
         "status": {"type": "string"},
+        "missing_requirements": {"type": "array", "items": {"type": "string"}},
         "exceeded": {"type": "string", "enum": [kind.value for kind in LimitKind]},
         "allowed": {"type": "integer"},
         "live_holds": {"type": "integer"},

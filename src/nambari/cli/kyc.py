@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nambari.cli import output, session
+from nambari.cli import documents, output, session
 from nambari.cli.arguments import Json, Organization, examples, read_country
 from nambari.cli.output import Column
 from nambari.domain.kyc import Applicant, ApplicantKind, KycStatus
@@ -17,6 +17,7 @@ ORG = "org_01h455vb4pex5vsknk084sn02q"
 
 
 def add_to(app: typer.Typer) -> None:
+    group.add_typer(documents.group, name="documents")
     app.add_typer(group, name="kyc")
 
 

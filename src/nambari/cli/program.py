@@ -22,6 +22,7 @@ from nambari.cli import (
     kyc,
     organizations,
     rates,
+    requirements,
     serving,
     session,
 )
@@ -46,7 +47,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (demo, serving, backup, doctor, organizations, keys, kyc, credits, audit, inventory, rates, carriers):
+for each in (
+    *(demo, serving, backup, doctor, organizations, keys, kyc, credits, audit, inventory, rates),
+    *(requirements, carriers),
+):
     each.add_to(app)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from nambari.db import inventory, kept_answers
+from nambari.db import inventory, kept_answers, requirements
 from nambari.db.engine import Connection
 from nambari.db.kept_answers import KeptAnswer
 from nambari.domain.access import Environment
@@ -34,9 +34,10 @@ class Record:
     kept: KeptAnswer | None
 
 
-_FACTS = """
+_FACTS = f"""
     SELECT kyc.status AS kyc_status, balances.available_cents, endpoints.id IS NOT NULL AS endpoint_found,
            fallbacks.type AS fallback_type,
+           kyc.kind, q.requires, {requirements.ON_FILE} AS on_file,
            kept.fingerprint, kept.refused, kept.answer, holds.id IS NOT NULL AS held_by_another,
            i.id, i.number, i.country, i.type, i.area_code, i.locality, i.capabilities, i.status, i.available_since,
            coalesce(i.setup_cost_cents, rates.setup_cost_cents) AS setup_cost_cents,
@@ -45,6 +46,7 @@ _FACTS = """
     JOIN balances USING (organization_id, environment)
     LEFT JOIN inventory AS i ON i.id = $3 AND i.environment = $2
     LEFT JOIN rates ON rates.country = i.country AND rates.type = i.type
+    LEFT JOIN {requirements.REQUIRED_OF_STOCK}
     LEFT JOIN holds ON holds.inventory_id = i.id AND holds.expires_at > $6 AND holds.organization_id <> $1
     LEFT JOIN endpoints ON endpoints.organization_id = $1 AND endpoints.environment = $2 AND endpoints.id = $4
     LEFT JOIN endpoints AS fallbacks
@@ -88,6 +90,7 @@ async def facts(
             endpoint_found=row["endpoint_found"],
             fallback_type=EndpointType(row["fallback_type"]) if row["fallback_type"] is not None else None,
             currency=currency,
+            standing=requirements.of_purchase(row),
         ),
         kept,
     )
@@ -98,11 +101,12 @@ _SETUP, _MONTHLY = (8 + FIELDS.index(name) for name in ("setup_cost_cents", "mon
 _CREATED, _RENEWS = (8 + FIELDS.index(name) for name in ("created_at", "renews_at"))
 _NEXT = 8 + len(FIELDS)
 
-# Each step is chained on the claim, which takes only what the decision rested on: status, price, KYC. SKIP LOCKED:
-# whoever comes second to a number is told at once and does not queue for it. The balance's row, which all purchases
-# of an organization share, waits for what else there is to write, so that it is locked for the shortest time, and
-# after the stock and its hold, as everywhere: what nothing asks of, such as `written.rows`, would be done at the very
-# end. Below zero its constraint ends the whole statement, and nothing has happened.
+# Each step is chained on the claim, which takes only what the decision rested on: status, price, KYC and what else is
+# required (an accepted document is never undone). SKIP LOCKED: whoever comes second to a number is told at once and
+# does not queue for it. The balance's row, which all purchases of an organization share, waits for what else there is
+# to write, so that it is locked for the shortest time, and after the stock and its hold, as everywhere: what nothing
+# asks of, such as `written.rows`, would be done at the very end. Below zero its constraint ends the whole statement,
+# and nothing has happened.
 _BUY = f"""
     WITH turn AS MATERIALIZED (
         SELECT $6::bigint IS NULL OR pg_try_advisory_xact_lock($6) AS mine
@@ -113,7 +117,9 @@ _BUY = f"""
             WHERE i.id = $3 AND i.environment = $2 AND i.status = 'available' AND i.available_since = $4
               AND coalesce(i.setup_cost_cents, rates.setup_cost_cents) = ${_SETUP}
               AND coalesce(i.monthly_cost_cents, rates.monthly_cost_cents) = ${_MONTHLY}
-              AND EXISTS (SELECT 1 FROM kyc WHERE organization_id = $1 AND environment = $2 AND status = 'verified')
+              AND EXISTS (SELECT 1 FROM kyc LEFT JOIN {requirements.REQUIRED_OF_STOCK}
+                          WHERE kyc.organization_id = $1 AND kyc.environment = $2 AND kyc.status = 'verified'
+                            AND coalesce(q.requires, '{{}}') = ${_NEXT + 15}::text[])
             FOR UPDATE OF i SKIP LOCKED)
         RETURNING id
     ), bought AS (
@@ -197,6 +203,7 @@ async def buy(
         record.kept.answer if record.kept else None,
         *_lines(purchase, record),
         changes_of_purchase(number),
+        purchase.requires,
     )
     if not row["mine"]:
         return Outcome.BUSY

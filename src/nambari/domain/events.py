@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
 
+from nambari.domain.document import Document
 from nambari.domain.endpoint import Endpoint
 from nambari.domain.payloads import (
     BalanceLow,
@@ -164,6 +165,37 @@ class Event(StrEnum):
         "An operator declined the KYC case; it may be submitted again.",
         "`kyc_status`",
         KycDecision,
+    )
+    DOCUMENT_SUBMITTED = (
+        "document.submitted",
+        "A document was sent, and is to be reviewed.",
+        "the document",
+        Document,
+        False,
+    )
+    DOCUMENT_ACCEPTED = (
+        "document.accepted",
+        "An operator accepted a document: it counts for what numbers require.",
+        "the document, without what is in it",
+        Document,
+    )
+    DOCUMENT_REJECTED = (
+        "document.rejected",
+        "An operator rejected a document; the document tells why, and another can be sent.",
+        "the document, without what is in it",
+        Document,
+    )
+    DOCUMENT_EXPIRING = (
+        "document.expiring",
+        "A document expires within 30 days: send another in time.",
+        "the document, without what is in it",
+        Document,
+    )
+    DOCUMENT_EXPIRED = (
+        "document.expired",
+        "A document has expired: it counts no more for numbers that are bought from now on.",
+        "the document, without what is in it",
+        Document,
     )
     BALANCE_LOW = (
         "balance.low",

@@ -18,6 +18,7 @@ from nambari.domain.refusals import (
     insufficient_balance,
 )
 from nambari.domain.renewal import months_after
+from nambari.domain.requirements import Standing, check_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,8 @@ class Facts:
     """What was true when it was read: stale by the time of the write, whose constraints have the last word.
 
     `held_by_another`: somebody keeps the number back just now, and it is not the buyer. `fallback_type` is None where
-    there is no such endpoint.
+    there is no such endpoint. `standing` tells what the number requires of the buyer, and what is on file; None where
+    nothing is required besides KYC.
     """
 
     kyc_status: KycStatus
@@ -65,26 +67,30 @@ class Facts:
     endpoint_found: bool
     fallback_type: EndpointType | None = None
     currency: str
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """What is to be written, all of it or nothing."""
+    """What is to be written, all of it or nothing; `requires` is what was required when it was decided."""
 
     item: StockItem
     number: PhoneNumber
     total_cents: int
     postings: tuple[ledger.Posting, ...]
+    requires: tuple[str, ...] = ()
 
 
 def decide_purchase(order: Order, facts: Facts, number_id: str, now: datetime) -> Purchase | Refusal:
-    """Refusals come in the contract's order: KYC, number, endpoint, price cap, balance."""
+    """Refusals come in the contract's order: KYC, number and what it requires, endpoint, price cap, balance."""
     refusal = kyc.check_purchase(facts.kyc_status)
     if refusal is not None:
         return refusal
     item = facts.item
     if item is None or item.status is not StockStatus.AVAILABLE or item.price is None or facts.held_by_another:
         return NumberNotAvailable("This number is no longer available. Search again and take another.")
+    if facts.standing is not None and (lacking := check_number(facts.standing, item.country, item.type, now)):
+        return lacking
     return (
         _check_endpoints(order, facts)
         or _check_money(order, facts, item.price)
@@ -143,4 +149,5 @@ def _fill(order: Order, facts: Facts, item: StockItem, price: Price, number_id: 
         released_at=None,
     )
     postings = ledger.charge_purchase(item.number, price.setup_cost_cents, price.monthly_cost_cents)
-    return Purchase(item=item, number=number, total_cents=price.total_cents, postings=postings)
+    requires = tuple(facts.standing.requires.get(item.type, ())) if facts.standing is not None else ()
+    return Purchase(item=item, number=number, total_cents=price.total_cents, postings=postings, requires=requires)

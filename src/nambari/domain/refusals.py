@@ -23,12 +23,18 @@ class Refusal(Exception):
 
 class KycRequired(Refusal):
     code = "KYC_REQUIRED"
-    meaning = "KYC is not completed: not submitted, or declined (`details.kyc_status` says which)."
+    meaning = (
+        "KYC is not completed: not submitted, or declined (`details.kyc_status` says which); or the number requires"
+        " what is not on file (`details.missing_requirements`)."
+    )
 
 
 class KycPending(Refusal):
     code = "KYC_PENDING"
-    meaning = "KYC is submitted and not decided yet."
+    meaning = (
+        "KYC is submitted and not decided yet; or all that the number still requires is under review"
+        " (`details.missing_requirements`)."
+    )
 
 
 class InsufficientBalance(Refusal):
@@ -123,7 +129,7 @@ class PayloadTooLarge(Refusal):
 
 class UnsupportedMediaType(Refusal):
     code = "UNSUPPORTED_MEDIA_TYPE"
-    meaning = "The body is of another type than application/json."
+    meaning = "The body is of another type than the operation takes: application/json, or a file of a document."
 
 
 class RateLimitExceeded(Refusal):

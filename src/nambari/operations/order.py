@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from nambari.db import carrier_orders, credits, offers, phone_numbers, purchases
+from nambari.db import carrier_orders, credits, offers, phone_numbers, purchases, requirements
 from nambari.db.engine import Conflict, Connection, DatabaseUnavailable
 from nambari.domain import ledger
 from nambari.domain.access import Environment
@@ -93,7 +93,10 @@ async def _decide(
     item, carrier, reference = found or (None, "", "")
     if carrier not in services.carriers:
         item = None  # offered before the settings changed: nobody would place the order
-    return decide_purchase(wanted, replace(facts, item=item), services.new_id("pn"), now), carrier, reference
+    tenant = (caller.organization_id, caller.environment)
+    standing = await requirements.standing(connection, *tenant, item.country) if item is not None else None
+    facts = replace(facts, item=item, standing=standing)
+    return decide_purchase(wanted, facts, services.new_id("pn"), now), carrier, reference
 
 
 async def _write(

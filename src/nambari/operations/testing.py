@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nambari.db import clocks, credits, holds, inventory, renewals
+from nambari.db import clocks, credits, documents, holds, inventory, renewals
 from nambari.db.engine import Connection
 from nambari.domain import ledger
 from nambari.domain.access import Caller, Environment
@@ -13,6 +13,7 @@ from nambari.domain.refusals import NotFound, insufficient_balance
 from nambari.domain.renewal import Renewal
 from nambari.domain.testing import check_lead
 from nambari.operations import credit, renew
+from nambari.operations import documents as papers
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services
 
@@ -105,6 +106,8 @@ async def _pass_time(
             _count(renewed, counts)
         if await renewals.forecast_at(connection, *tenant) <= now:
             await renew.look_ahead(services, connection, attempt, now, wait=True)
+        while await papers.of_organization(services, connection, attempt, now, BATCH):
+            pass
         counts["back_on_sale"] += await inventory.come_of_age(connection, tenant[0], now, services.clock())
     return counts
 
@@ -114,6 +117,7 @@ async def _next_instant(connection: Connection, attempt: Attempt) -> datetime | 
     instants = (
         await renewals.next_due_at(connection, *tenant),
         await renewals.forecast_at(connection, *tenant),
+        await documents.next_due_at(connection, *tenant),
         await inventory.next_of_age_at(connection, tenant[0]),
     )
     return min((each for each in instants if each is not None), default=None)
