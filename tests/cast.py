@@ -161,7 +161,8 @@ INVARIANTS = {
         WHERE (i.status = 'in_service') <> (n.id IS NOT NULL)""",
     "every purchase has one event, and every release": """
         SELECT n.id FROM phone_numbers AS n
-        WHERE (SELECT count(*) FROM events WHERE subject_id = n.id AND event = 'phone_number.purchased') <> 1
+        WHERE (SELECT count(*) FROM events WHERE subject_id = n.id
+               AND event IN ('phone_number.purchased', 'phone_number.porting')) <> 1
            OR (SELECT count(*) FROM events WHERE subject_id = n.id
                AND event IN ('phone_number.released', 'phone_number.failed'))
               <> (n.status = 'released')::int
@@ -190,6 +191,11 @@ INVARIANTS = {
     "what waits for credits has its dates": """
         SELECT n.id FROM phone_numbers AS n
         WHERE n.status = 'suspended' AND (n.releases_at IS NULL OR n.retry_at IS NULL)""",
+    "a number is porting if and only if its order is open": """
+        SELECT n.id FROM phone_numbers AS n
+        LEFT JOIN porting_orders AS o ON o.phone_number_id = n.id
+              AND o.status IN ('submitted', 'in_review', 'exception', 'foc_scheduled')
+        WHERE (n.status = 'porting') <> (o.id IS NOT NULL)""",
     "nobody holds what is not for sale": """
         SELECT h.id FROM holds AS h JOIN inventory AS i ON i.id = h.inventory_id
         WHERE i.status = 'in_service'""",

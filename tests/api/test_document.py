@@ -69,7 +69,9 @@ def test_it_is_openapi_and_names_every_operation(described: dict[str, Any]) -> N
             "advanceTestClock",
         ),
         *("routeInbound", "routeOutbound", "findCredentials"),
-        *("listDocuments", "sendDocument", "getDocument", "getDocumentContent", "health", "ready"),
+        *("listDocuments", "sendDocument", "getDocument", "getDocumentContent"),
+        *("listPortingOrders", "createPortingOrder", "getPortingOrder", "updatePortingOrder", "submitPortingOrder"),
+        *("cancelPortingOrder", "health", "ready"),
     ]
     for name, operation in operations(described):
         assert operation["summary"], name
@@ -129,7 +131,7 @@ def test_every_field_is_described_and_requests_take_no_others(described: dict[st
             if field.endswith("_cents"):
                 assert each.get("anyOf", [each])[0]["type"] == "integer"
     orders = ("HoldOrder", "TestCredits", "ClockAdvance", "InboundCall", "OutboundCall", "TestCall")
-    hooks = ("NewWebhook", "WebhookChanges", "Replay")
+    hooks = ("NewWebhook", "WebhookChanges", "Replay", "NewPortingOrder", "PortingOrderChanges")
     for name in ("NumberOrder", "NumberChanges", "EndpointChanges", "KycSubmission", *orders, *hooks):
         assert described["components"]["schemas"][name]["additionalProperties"] is False
 

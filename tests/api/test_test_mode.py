@@ -20,7 +20,6 @@ MAGIC: list[tuple[str, int, str, dict[str, Any]]] = [
     ("inv_test_taken", 404, "NUMBER_NOT_AVAILABLE", {}),
     ("inv_test_kyc_required", 400, "KYC_REQUIRED", {"kyc_status": "not_submitted"}),
     ("inv_test_kyc_pending", 400, "KYC_PENDING", {}),
-    ("inv_test_documents_required", 400, "KYC_REQUIRED", {"missing_requirements": ["identity"]}),
     (
         "inv_test_no_balance",
         400,

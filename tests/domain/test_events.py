@@ -11,8 +11,12 @@ CONTRACT = {
     *("endpoint.created", "endpoint.updated", "endpoint.deleted"),
     *("kyc.verified", "kyc.declined", "balance.low", "payment.received", "call.routed", "call.rejected"),
 }
-OURS = {f"document.{verb}" for verb in ("accepted", "rejected", "expiring", "expired")}
-"""Announced besides: names of our own (docs/decisions/0048)."""
+OURS = {
+    *(f"document.{verb}" for verb in ("accepted", "rejected", "expiring", "expired")),
+    "phone_number.porting",
+    *(f"porting.{verb}" for verb in ("submitted", "in_review", "exception", "foc_scheduled", "completed", "cancelled")),
+}
+"""Announced besides: names of our own (docs/decisions/0048 and 0050)."""
 
 OURS = {"webhook.disabled"}
 """Announced besides: docs/decisions/0035."""

@@ -44,6 +44,8 @@ HELD = {
     ("released", "restore"): "active",
     ("pending", "activate"): "active",
     ("pending", "fail"): "released",
+    ("porting", "complete_port"): "active",
+    ("porting", "cancel_port"): "released",
 }
 STOCK = {
     ("available", "sell"): "in_service",
@@ -59,6 +61,8 @@ STOCK = {
     ("available", "give_back"): "leaving",
     ("leaving", "leave"): "gone",
     ("available", "lose"): "gone",
+    ("retired", "port_in"): "in_service",
+    ("in_service", "cancel_port"): "retired",
 }
 
 

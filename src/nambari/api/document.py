@@ -45,6 +45,7 @@ _TAGS = {
     "KYC": "Who you are: numbers are sold to verified organizations.",
     "Webhooks": "What happened, as it is told: posted to you, and listed for catching up.",
     "Audit": "What happened, and who did it.",
+    "Porting": "Bring numbers from other carriers.",
     "Routing": "For SIP proxies, with an operator's key: where calls go.",
     "Test environment": "For test keys: credits that come and go, and a clock to move.",
     "Service": "Without a key: is the service alive, and ready?",
@@ -91,6 +92,9 @@ _LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
         ("get", "getDocument", "document_id", "/id"),
         ("content", "getDocumentContent", "document_id", "/id"),
     ],
+    ("createPortingOrder", 201): [
+        (name, f"{name}PortingOrder", "order_id", "/id") for name in ("get", "update", "submit", "cancel")
+    ],
     ("createWebhook", 201): [
         ("get", "getWebhook", "webhook_id", "/id"),
         ("update", "updateWebhook", "webhook_id", "/id"),
@@ -109,6 +113,7 @@ _EXAMPLE_IDS = {
     "webhook_id": EXAMPLES["Webhook"]["id"],
     "delivery_id": EXAMPLES["Delivery"]["id"],
     "document_id": EXAMPLES["Document"]["id"],
+    "order_id": EXAMPLES["PortingOrder"]["id"],
 }
 _PURCHASE_LINK: Schema = {
     "operationId": "purchasePhoneNumber",

@@ -20,6 +20,7 @@ from nambari.api.fields import (
 )
 from nambari.domain.document import DocumentType
 from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.porting import OrderStatus
 from nambari.domain.webhook import DeliveryStatus
 
 MOST_OFFSET = 2**31 - 1
@@ -121,6 +122,15 @@ class DocumentUpload(Struct, kw_only=True):
     type: Annotated[DocumentType, Meta(description="What it is.")]
     country: Annotated[Country, Meta(description="Where it was made out; of a proof of address, where that is.")]
     expires_on: Annotated[Day | None, Meta(description="The last day on which it is good, if it expires.")] = None
+
+
+class PortingListing(Struct, kw_only=True):
+    """The porting orders of the organization."""
+
+    status: Annotated[OrderStatus | None, Meta(description="Only those that stand so.")] = None
+    limit: Limit = 50
+    offset: Offset = 0
+    starting_after: StartingAfter = None
 
 
 class Release(Struct, kw_only=True):

@@ -21,6 +21,7 @@ from nambari.cli import (
     keys,
     kyc,
     organizations,
+    porting,
     rates,
     requirements,
     serving,
@@ -49,7 +50,7 @@ app = typer.Typer(
 )
 for each in (
     *(demo, serving, backup, doctor, organizations, keys, kyc, credits, audit, inventory, rates),
-    *(requirements, carriers),
+    *(requirements, carriers, porting),
 ):
     each.add_to(app)
 

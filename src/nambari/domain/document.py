@@ -150,9 +150,9 @@ def remind(document: Document, now: datetime) -> Document:
     return replace(document, due_at=None if ends_at <= now else ends_at)
 
 
-def parse_day(text: str) -> date:
-    """Raises ValidationError."""
-    fault: ValidationError = invalid("expires_on", "must be a date, such as 2030-01-31")
+def parse_day(text: str, field: str = "expires_on") -> date:
+    """Raises ValidationError of the field."""
+    fault: ValidationError = invalid(field, "must be a date, such as 2030-01-31")
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
         raise fault
     try:

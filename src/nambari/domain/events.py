@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
 
-from nambari.domain.document import Document
 from nambari.domain.endpoint import Endpoint
 from nambari.domain.payloads import (
     BalanceLow,
     CallRejected,
     CallRouted,
+    DocumentFacts,
     KeyFacts,
     KycDecision,
     OrganizationFacts,
     PaymentReceived,
+    PortingFacts,
     SipAccountName,
 )
 from nambari.domain.phone_number import Change, PhoneNumber
@@ -129,6 +130,12 @@ class Event(StrEnum):
         SipAccountName,
         False,
     )
+    NUMBER_PORTING = (
+        "phone_number.porting",
+        "A porting order was submitted: the number is on its way to us, and routes and costs nothing yet.",
+        "the phone number",
+        PhoneNumber,
+    )
     ENDPOINT_DELETED = (
         "endpoint.deleted",
         "An endpoint was deleted; each of its numbers was detached, with an event of its own.",
@@ -170,32 +177,82 @@ class Event(StrEnum):
         "document.submitted",
         "A document was sent, and is to be reviewed.",
         "the document",
-        Document,
+        DocumentFacts,
         False,
     )
     DOCUMENT_ACCEPTED = (
         "document.accepted",
         "An operator accepted a document: it counts for what numbers require.",
         "the document, without what is in it",
-        Document,
+        DocumentFacts,
     )
     DOCUMENT_REJECTED = (
         "document.rejected",
         "An operator rejected a document; the document tells why, and another can be sent.",
         "the document, without what is in it",
-        Document,
+        DocumentFacts,
     )
     DOCUMENT_EXPIRING = (
         "document.expiring",
         "A document expires within 30 days: send another in time.",
         "the document, without what is in it",
-        Document,
+        DocumentFacts,
     )
     DOCUMENT_EXPIRED = (
         "document.expired",
         "A document has expired: it counts no more for numbers that are bought from now on.",
         "the document, without what is in it",
-        Document,
+        DocumentFacts,
+    )
+    PORTING_CREATED = (
+        "porting.created",
+        "A porting order was made, as a draft.",
+        "the order, without names and addresses",
+        PortingFacts,
+        False,
+    )
+    PORTING_UPDATED = (
+        "porting.updated",
+        "A porting order was changed.",
+        "the order, without names and addresses",
+        PortingFacts,
+        False,
+    )
+    PORTING_SUBMITTED = (
+        "porting.submitted",
+        "A porting order was submitted, for the first time or again.",
+        "the order",
+        PortingFacts,
+    )
+    PORTING_IN_REVIEW = (
+        "porting.in_review",
+        "A porting order is being looked at.",
+        "the order, without names and addresses",
+        PortingFacts,
+    )
+    PORTING_EXCEPTION = (
+        "porting.exception",
+        "Something is missing or wrong in a porting order; `missing` names the fields. Change it and submit it again.",
+        "the order, without names and addresses",
+        PortingFacts,
+    )
+    PORTING_SCHEDULED = (
+        "porting.foc_scheduled",
+        "The current carrier has confirmed when the number moves, or has moved that date.",
+        "the order; `foc_at` is when",
+        PortingFacts,
+    )
+    PORTING_COMPLETED = (
+        "porting.completed",
+        "The number has moved: it is active, and its first month begins.",
+        "the order, without names and addresses",
+        PortingFacts,
+    )
+    PORTING_CANCELLED = (
+        "porting.cancelled",
+        "A porting order was cancelled, by you or by the operator: the number stays where it was.",
+        "the order, without names and addresses",
+        PortingFacts,
     )
     BALANCE_LOW = (
         "balance.low",

@@ -40,6 +40,8 @@ PHONE_NUMBER: dict[tuple[StrEnum, str], NumberStatus] = {
     (NumberStatus.RELEASED, "restore"): NumberStatus.ACTIVE,
     (NumberStatus.PENDING, "activate"): NumberStatus.ACTIVE,
     (NumberStatus.PENDING, "fail"): NumberStatus.RELEASED,
+    (NumberStatus.PORTING, "complete_port"): NumberStatus.ACTIVE,
+    (NumberStatus.PORTING, "cancel_port"): NumberStatus.RELEASED,
 }
 
 INVENTORY: dict[tuple[StrEnum, str], StockStatus] = {
@@ -56,6 +58,8 @@ INVENTORY: dict[tuple[StrEnum, str], StockStatus] = {
     (StockStatus.AVAILABLE, "give_back"): StockStatus.LEAVING,
     (StockStatus.LEAVING, "leave"): StockStatus.GONE,
     (StockStatus.AVAILABLE, "lose"): StockStatus.GONE,
+    (StockStatus.RETIRED, "port_in"): StockStatus.IN_SERVICE,
+    (StockStatus.IN_SERVICE, "cancel_port"): StockStatus.RETIRED,
 }
 
 
@@ -83,4 +87,7 @@ PARTICIPLES = {
     "give_back": "given back to its carrier",
     "leave": "let go",
     "lose": "lost",
+    "port_in": "ported in",
+    "complete_port": "taken over from another carrier",
+    "cancel_port": "left with another carrier",
 }

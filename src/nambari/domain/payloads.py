@@ -3,10 +3,12 @@
 A JSON Schema of each is made from these types, and what is announced is built as them.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, NotRequired, TypedDict
 
+from nambari.domain.document import DocumentStatus, DocumentType
 from nambari.domain.kyc import KycStatus
+from nambari.domain.porting import OrderStatus
 
 CallRouted = TypedDict(
     "CallRouted",
@@ -40,6 +42,27 @@ CallRejected = TypedDict(
         "reason": str,
     },
 )
+
+
+class DocumentFacts(TypedDict):
+    """A document of a KYC file, without its content."""
+
+    id: str
+    type: DocumentType
+    country: str
+    status: DocumentStatus
+    expires_on: date | None
+
+
+class PortingFacts(TypedDict):
+    """A porting order, without names, addresses and the account; nor the reason, which may quote them."""
+
+    id: str
+    number: str
+    status: OrderStatus
+    missing: tuple[str, ...]
+    foc_at: datetime | None
+    phone_number_id: str | None
 
 
 class KycDecision(TypedDict):

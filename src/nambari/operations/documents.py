@@ -23,6 +23,7 @@ from nambari.domain.document import (
     remind,
 )
 from nambari.domain.events import Event
+from nambari.domain.payloads import DocumentFacts
 from nambari.domain.phone_number import Change
 from nambari.domain.refusals import NotFound
 from nambari.operations.announce import announce
@@ -189,7 +190,7 @@ async def _announce(
     now: datetime,
 ) -> None:
     """Neither the reason, which may quote the document, nor what is in it."""
-    data = {
+    data: DocumentFacts = {
         "id": after.id,
         "type": after.type,
         "country": after.country,

@@ -77,7 +77,6 @@ CREATE TABLE porting_orders (
     letter_of_authorization_id text,
     recent_bill_id             text,
     identity_id                text,
-    endpoint_id                text,
     missing                    text[] NOT NULL DEFAULT '{}',
     reason                     text,
     foc_at                     timestamptz,
@@ -93,8 +92,6 @@ CREATE TABLE porting_orders (
         REFERENCES documents (organization_id, environment, id),
     CONSTRAINT porting_orders_identity FOREIGN KEY (organization_id, environment, identity_id)
         REFERENCES documents (organization_id, environment, id),
-    CONSTRAINT porting_orders_endpoint FOREIGN KEY (organization_id, environment, endpoint_id)
-        REFERENCES endpoints (organization_id, environment, id) ON DELETE SET NULL (endpoint_id),
     CHECK ((status IN ('completed', 'cancelled')) = (ended_at IS NOT NULL)),
     CHECK (status <> 'exception' OR reason IS NOT NULL),
     CHECK ((status IN ('foc_scheduled', 'completed')) <= (foc_at IS NOT NULL)),
