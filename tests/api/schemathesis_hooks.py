@@ -10,6 +10,13 @@ WORD = st.from_regex(r"[a-z]{1,20}", fullmatch=True)
 schemathesis.openapi.format("sip-uri", st.builds("sip:{}@{}.example.com".format, WORD, WORD))
 schemathesis.openapi.format("web-url", st.builds("https://{}.example.com/{}".format, WORD, WORD))
 
+for MEDIA_TYPE, BEGIN in (
+    ("application/pdf", b"%PDF-1.7\n"),
+    ("image/png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"),
+    ("image/jpeg", b"\xff\xd8\xff\xe0"),
+):
+    schemathesis.openapi.media_type(MEDIA_TYPE, st.binary(max_size=100).map(BEGIN.__add__))
+
 NO_SCHEMA_SAYS_IT = [
     # A cursor is good or not by what is in the list.
     r"starting_after is no id of this list",
@@ -35,6 +42,13 @@ OF_OPERATION = {
     # Which endpoints there are, and which of them is attached already.
     "POST /v1/phone-numbers": [r"fallback_endpoint_id must be an.*"],
     "PATCH /v1/phone-numbers/{number_id}": [r"fallback_endpoint_id must be an.*"],
+    # What a file is shows in its bytes, and whether a day has passed in the calendar.
+    "POST /v1/kyc/documents": [r"body .*", r"expires_on is over.*"],
+    # Which numbers there are, and which documents; and a day may be to come.
+    "POST /v1/porting-orders": [r"number .*", r"\w+_id is no document of yours.*", r"authorized_on must not be.*"],
+    "PATCH /v1/porting-orders/{order_id}": [r"\w+_id is no document of yours.*", r"authorized_on must not be.*"],
+    # What is missing in it.
+    "POST /v1/porting-orders/{order_id}/submit": [r"\w+ is required before the order is submitted", r".* KYC.*"],
     # What an endpoint may become hangs on what it is.
     "PATCH /v1/endpoints/{endpoint_id}": [r"(url|provider|provider_config)\b.*"],
 }

@@ -14,6 +14,7 @@ LABEL = "must have no control characters"
 WORDS = "must have at least one visible character and no control characters"
 TAG = "must be 1 to 50 letters, digits or _ . : - and begin with a letter or digit"
 COUNTRY = "must be one of AC, AD, AE … (the OpenAPI document lists all 245)"
+E164 = "must be an E.164 number, such as +442079460123 (in a URL, + is written %2B)"
 TYPE = "must be one of agent, webhook, elevenlabs, vapi, retell, livekit, custom"
 PROVIDER = "must be one of elevenlabs, vapi, retell, livekit, custom"
 KINDS = {
@@ -77,9 +78,9 @@ def tags(field: str) -> list[Row]:
     ]
 
 
-def words(field: str, longest: int) -> list[Row]:
+def words(field: str, longest: int, *also: str) -> list[Row]:
     return [
-        *other_kinds(field, "a string"),
+        *other_kinds(field, "a string", *also),
         (field, "", "must not be empty"),
         (field, "   ", WORDS),
         (field, "x\n", WORDS),
@@ -131,6 +132,32 @@ def config(field: str) -> list[Row]:
         *other_kinds(field, "an object"),
         (field, {"a": {"b": [NUL]}}, NO_NUL),
         (field, {NUL: 1}, NO_NUL),
+    ]
+
+
+def days(field: str, *also: str) -> list[Row]:
+    wrong = ("", "tomorrow", "2030-1-31", "2030-02-30", "2030-01-31T00:00:00Z", "2030-01-31\n", "0000-00-00")
+    return [
+        *other_kinds(field, "a string", *also),
+        *[(field, value, "must be a date, such as 2030-01-31") for value in wrong],
+        (field, NUL, NO_NUL),
+    ]
+
+
+def porting(*also: str) -> list[Row]:
+    """What a porting order is given."""
+    return [
+        *words("current_carrier", 100, *also),
+        *words("account_number", 100, *also),
+        *words("authorized_name", 200, *also),
+        *days("authorized_on", *also),
+        *words("billing_name", 200, *also),
+        *words("billing_address", 500, *also),
+        *ids("letter_of_authorization_id", *also),
+        *ids("recent_bill_id", *also),
+        *ids("identity_id", *also),
+        ("identity_id", "doc_none", "is no document of yours of the type identity"),
+        ("authorized_on", "9999-12-31", "must not be in the future"),
     ]
 
 
@@ -195,6 +222,13 @@ ROWS: dict[str, list[Row]] = {
         ("country", "XX", COUNTRY),
     ],
     "POST /v1/holds": [*ids("inventory_id"), *whole("minutes", 1, 60)],
+    "POST /v1/porting-orders": [
+        *porting("null"),
+        *other_kinds("number", "a string"),
+        *[("number", value, E164) for value in ("", "020 7946 0123", "+0207946012", "+1" * 20, "+442079460123\n")],
+        ("number", NUL, NO_NUL),
+    ],
+    "PATCH /v1/porting-orders/{order}": porting(),
     "POST /v1/test/credits": whole("amount_cents", -(10**12), 10**12),
     "POST /v1/test/clock": whole("advance_days", 1, 400),
     "POST /v1/routing/inbound": [*CALL_ROWS, *choices("country", COUNTRY, null=True), ("country", "gb", COUNTRY)],
@@ -209,6 +243,8 @@ NEEDED = {
     "PATCH /v1/endpoints/{endpoint}": {},
     "POST /v1/kyc": {"legal_name": "Ada Example", "country": "GB"},
     "POST /v1/holds": {"inventory_id": "inv_none"},
+    "POST /v1/porting-orders": {"number": "+442079460123"},
+    "PATCH /v1/porting-orders/{order}": {},
     "POST /v1/test/credits": {"amount_cents": 5},
     "POST /v1/test/clock": {"advance_days": 1},
     "POST /v1/routing/inbound": CALL,
@@ -232,7 +268,12 @@ async def paths(world: World) -> tuple[httpx2.AsyncClient, dict[str, tuple[str, 
 
     alice.client.event_hooks = {"request": [with_key]}
     [item] = await world.stock()
-    known = {"number": (await bought(alice.client, item))["id"], "endpoint": (await made(alice.client))["id"]}
+    order = await alice.client.post("/v1/porting-orders", json={"number": "+442079460456"})
+    known = {
+        "number": (await bought(alice.client, item))["id"],
+        "endpoint": (await made(alice.client))["id"],
+        "order": order.json()["id"],
+    }
     found = {}
     for operation in ROWS:
         method, path = operation.split()

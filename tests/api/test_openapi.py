@@ -12,6 +12,7 @@ from tests.cast import World, assert_invariants
 
 from nambari.api.described import EXAMPLES
 from nambari.domain.access import Environment
+from nambari.domain.porting import PAPERS
 from nambari.settings import Settings
 
 HERE = Path(__file__).parent
@@ -25,6 +26,21 @@ async def for_sale_by_the_examples_id(world: World) -> None:
         for shape, number in (("NumberOrder", "+442079460123"), ("HoldOrder", "+442079460124")):
             await connection.execute(
                 "UPDATE inventory SET id = $1 WHERE number = $2", EXAMPLES[shape]["inventory_id"], number
+            )
+
+
+async def papers_of_the_examples(world: World, organization_id: str) -> None:
+    """So that the porting order of the examples can be submitted."""
+    async with world.services.database.writing() as connection:
+        await connection.execute("INSERT INTO rates VALUES ('GB', 'local', 100, 250)")
+        for field, type_ in PAPERS.items():
+            await connection.execute(
+                "INSERT INTO documents (id, organization_id, environment, type, country, media_type, size_bytes,"
+                " sha256, content, status, created_at) VALUES ($1, $2, 'live', $3, 'GB', 'image/png', 1, '', 'x', 'pending',"
+                " now())",
+                EXAMPLES["NewPortingOrder"][field],
+                organization_id,
+                type_,
             )
 
 
@@ -51,12 +67,13 @@ async def test_schemathesis_finds_nothing(world: World, settings: Settings, dsn:
     alice = await world.person(cents=10**10)
     await world.stock(1000)
     await for_sale_by_the_examples_id(world)
+    await papers_of_the_examples(world, alice.organization_id)
     async with serving(settings, dsn) as port:
         await ask_all_it_says(port, alice.api_key, tmp_path, SECONDS)
     await assert_invariants(world)
-    for table in ("phone_numbers", "endpoints", "kept_answers", "holds"):  # whose rows may be gone again by now
+    for table in ("phone_numbers", "endpoints", "kept_answers", "holds", "porting_orders"):
         made = await world.value("SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = $1", table)
-        assert made > 0, f"it never got to the core: {table}"
+        assert made > 0, f"it never got to the core: {table}"  # whose rows may be gone again by now
 
 
 async def test_nor_with_a_test_key(world: World, settings: Settings, dsn: str, tmp_path: Path) -> None:

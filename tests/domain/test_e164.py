@@ -1,5 +1,9 @@
 """Does `identify` say what libphonenumber says, refuse what cannot be stocked, and survive anything?"""
 
+import subprocess
+import sys
+from dataclasses import replace
+
 import phonenumbers
 import pytest
 from hypothesis import example, given, settings
@@ -152,3 +156,12 @@ def test_survives_anything(text, country):
 def test_country_codes():
     assert all(map(country_code_valid, ["NG", "KE", "AE", "ZA", "GH", "EG", "GB", "US"]))
     assert not any(map(country_code_valid, ["", "ng", "001", "ZZ", "USA", "XX"]))
+
+
+def test_without_its_place_it_is_the_same_and_no_names_are_loaded() -> None:
+    asked = (
+        "import sys; from nambari.domain.e164 import identify\n"
+        "print(identify('+442079460123', placed=False), 'phonenumbers.geodata' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == f"{replace(identify('+442079460123'), locality=None)} False"

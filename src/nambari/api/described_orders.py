@@ -53,7 +53,7 @@ _ORDER = {
     "country": "GB",
     "type": "local",
     "area_code": "20",
-    "locality": "London",
+    "locality": None,
     "status": "foc_scheduled",
     "missing": [],
     "reason": None,

@@ -106,8 +106,11 @@ class _Plan:
     mobile_is_geographic: bool
 
 
-def identify(text: str, country: str | None = None) -> Number:
-    """The number that `text` is: E.164, or as written in `country` (ISO alpha-2). Raises InvalidNumber."""
+def identify(text: str, country: str | None = None, *, placed: bool = True) -> Number:
+    """The number that `text` is: E.164, or as written in `country` (ISO alpha-2). Raises InvalidNumber.
+
+    Not `placed`, it has no locality, and the names of places are not loaded, which takes a process seconds once.
+    """
     if country is not None and not country_code_valid(country):
         raise InvalidNumber("The country must be a two-letter ISO code in capitals, such as KE.")
     calling_code, national = _read_plain(text) or _read_any(text, country)
@@ -123,7 +126,7 @@ def identify(text: str, country: str | None = None) -> Number:
         raise InvalidNumber(f"A {spoken} number cannot be stocked, only local, mobile and toll-free ones.")
     e164 = f"+{calling_code}{national}"
     geographic = number_type == LOCAL or (number_type == MOBILE and plan.mobile_is_geographic)
-    locality = _locality(plan, region, national, e164) if geographic else None
+    locality = _locality(plan, region, national, e164) if geographic and placed else None
     return Number(e164, region.code, number_type, _area_code(plan, national), locality)
 
 

@@ -34,7 +34,7 @@ async def create(
 ) -> Done[PortingOrder]:
     """A draft. Raises ValidationError for a number that cannot be ported, or a document that is not the customer's."""
     try:
-        known = identify(number)
+        known = identify(number, placed=False)
     except InvalidNumber as error:
         raise invalid("number", str(error)) from None
 

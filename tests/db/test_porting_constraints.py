@@ -1,0 +1,106 @@
+"""Do the constraints hold the rules of documents, requirements and porting orders by themselves? Raw SQL."""
+# ruff: noqa: E501 - tables are read by the line
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import errors
+from tests.conftest import Databases
+from tests.db.test_constraints import SEED, Connection, second_holder
+
+DOCUMENT = """
+INSERT INTO documents (id, organization_id, environment, type, country, media_type, size_bytes, sha256, content, status,
+    reason, expires_on, due_at, created_at, decided_at)
+    VALUES ('{id}', '{organization}', '{environment}', 'identity', 'GB', '{media_type}', {size}, '', {content}, '{status}',
+    {reason}, {expires_on}, {due_at}, now(), {decided_at});"""
+ORDER = """
+INSERT INTO porting_orders (id, organization_id, environment, number, country, type, status, current_carrier,
+    account_number, authorized_name, authorized_on, billing_name, billing_address, letter_of_authorization_id,
+    recent_bill_id, identity_id, phone_number_id, created_at, updated_at, submitted_at, ended_at)
+    VALUES ('{id}', '{organization}', 'live', '{number}', 'GB', 'local', '{status}', 'x', 'x', 'x', '2026-01-01', 'x', 'x',
+    '{paper}', '{paper}', '{paper}', {number_id}, now(), now(), now(), {ended_at});"""
+
+
+def document(**given: object) -> str:
+    usual: dict[str, object] = {"id": "doc_1", "organization": "org_a", "environment": "live", "size": 1}
+    usual |= {"media_type": "image/png", "content": "'x'", "status": "pending", "reason": "NULL", "expires_on": "NULL"}
+    return DOCUMENT.format(**(usual | {"due_at": "NULL", "decided_at": "NULL"} | given))
+
+
+def order(**given: object) -> str:
+    usual: dict[str, object] = {"id": "port_1", "organization": "org_a", "number": "+442079460456", "paper": "doc_a"}
+    return ORDER.format(**(usual | {"status": "submitted", "number_id": "'pn_0'", "ended_at": "NULL"} | given))
+
+
+PAPERS = document(id="doc_a") + document(id="doc_m", organization="org_m") + document(id="doc_t", environment="test")
+OTHER_NUMBER = second_holder(inventory="'inv_1'", number="'+442079460001'") + ";"
+ACCEPTED = "UPDATE documents SET status = 'accepted', decided_at = now();"
+
+
+@pytest.fixture(scope="module")
+def seeded(databases: Databases) -> Iterator[str]:
+    dsn = databases.make()
+    with psycopg.connect(dsn) as connection:
+        connection.execute(SEED + PAPERS)
+    yield dsn
+    databases.drop(dsn)
+
+
+@pytest.fixture
+def connection(seeded: str) -> Iterator[Connection]:
+    """In a transaction that is rolled back."""
+    with psycopg.connect(seeded) as opened:
+        yield opened
+        opened.rollback()
+
+
+FORBIDDEN = [
+    ("a document of 10 MB and a byte", document(size=10_000_001, content="repeat('x', 10000001)::bytea"), errors.CheckViolation),
+    ("a document of nothing", document(size=0, content="''"), errors.CheckViolation),
+    ("a document of another size than is said", document(size=2), errors.CheckViolation),
+    ("a document of a type that a browser runs", document(media_type="text/html"), errors.CheckViolation),
+    ("a decision without a time", document(status="accepted"), errors.CheckViolation),
+    ("a rejection without a reason", document(status="rejected", decided_at="now()"), errors.CheckViolation),
+    ("a warning of what never expires", document(status="accepted", decided_at="now()", due_at="now()"), errors.CheckViolation),
+    ("a warning of what is not accepted", document(expires_on="'2030-01-01'", due_at="now()"), errors.CheckViolation),
+    ("an accepted document rejected after all", ACCEPTED + "UPDATE documents SET status = 'rejected', reason = 'x'", errors.IntegrityConstraintViolation),
+    ("another content under an accepted document", ACCEPTED + "UPDATE documents SET content = 'y'", errors.IntegrityConstraintViolation),
+    ("a document given to another organization", "UPDATE documents SET organization_id = 'org_m'", errors.IntegrityConstraintViolation),
+    ("two rules of one kind", "INSERT INTO requirements VALUES ('GB', 'local', 'business', '{}', 'x'), ('GB', 'local', 'business', '{}', 'y')", errors.UniqueViolation),
+    ("a requirement that nothing meets", "INSERT INTO requirements VALUES ('GB', 'local', 'business', '{luck}', 'x')", errors.CheckViolation),
+    ("a rule without a source", "INSERT INTO requirements VALUES ('GB', 'local', 'business', '{}', '')", errors.CheckViolation),
+    ("two open orders of one number", OTHER_NUMBER + order() + order(id="port_2", organization="org_m", paper="doc_m", number_id="'pn_1'"), errors.UniqueViolation),
+    ("two orders of one number of ours", order() + order(id="port_2", number="+442079460457"), errors.UniqueViolation),
+    ("an order with another tenant's papers", order(paper="doc_m"), errors.ForeignKeyViolation),
+    ("an order with papers of the other environment", order(paper="doc_t"), errors.ForeignKeyViolation),
+    ("an open order without its number", order(number_id="NULL"), errors.CheckViolation),
+    ("an open order without an account", order() + "UPDATE porting_orders SET account_number = NULL", errors.CheckViolation),
+    ("an exception without a reason", order() + "UPDATE porting_orders SET status = 'exception'", errors.CheckViolation),
+    ("a date that is none", order() + "UPDATE porting_orders SET status = 'foc_scheduled'", errors.CheckViolation),
+    ("an end without a time", order() + "UPDATE porting_orders SET status = 'cancelled'", errors.CheckViolation),
+    ("an end of what goes on", order(ended_at="now()"), errors.CheckViolation),
+    ("a status outside the catalogue", order(status="lost"), errors.CheckViolation),
+    ("papers deleted under an order", order() + "DELETE FROM documents", errors.ForeignKeyViolation),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "error"), [each[1:] for each in FORBIDDEN], ids=[each[0] for each in FORBIDDEN])
+def test_impossible(connection: Connection, statement: str, error: type[psycopg.Error]) -> None:
+    with pytest.raises(error):
+        connection.execute(statement)
+
+
+ALLOWED = {
+    "10 MB": document(size=10_000_000, content="repeat('x', 10000000)::bytea"),
+    "a number ordered again": order() + "UPDATE porting_orders SET status = 'cancelled', ended_at = now(),"
+    " phone_number_id = NULL;" + order(id="port_2"),
+    "many drafts of one number": order(status="draft", number_id="NULL")
+    + order(id="port_2", status="draft", number_id="NULL"),
+}
+
+
+@pytest.mark.parametrize("statement", ALLOWED.values(), ids=ALLOWED.keys())
+def test_possible(connection: Connection, statement: str) -> None:
+    """Or the rules above would be easy to hold."""
+    connection.execute(statement)
