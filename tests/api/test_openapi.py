@@ -36,8 +36,8 @@ async def papers_of_the_examples(world: World, organization_id: str) -> None:
         for field, type_ in PAPERS.items():
             await connection.execute(
                 "INSERT INTO documents (id, organization_id, environment, type, country, media_type, size_bytes,"
-                " sha256, content, status, created_at) VALUES ($1, $2, 'live', $3, 'GB', 'image/png', 1, '', 'x', 'pending',"
-                " now())",
+                " sha256, content, status, created_at) VALUES ($1, $2, 'live', $3, 'GB', 'image/png', 1, '', 'x',"
+                " 'pending', now())",
                 EXAMPLES["NewPortingOrder"][field],
                 organization_id,
                 type_,

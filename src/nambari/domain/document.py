@@ -90,7 +90,7 @@ def check_content(content: bytes, declared: MediaType) -> Refusal | None:
 
 
 _MAGIC = (
-    (re.compile(rb"%PDF-[12]\.[0-9][\r\n]"), MediaType.PDF),
+    (re.compile(rb"%PDF-[12]\.[0-9][\s%]"), MediaType.PDF),
     (re.compile(rb"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR", re.DOTALL), MediaType.PNG),
     (re.compile(rb"\xff\xd8\xff[\xc0-\xfe]"), MediaType.JPEG),
 )
