@@ -14,6 +14,7 @@ DIGITS = "must be 1 to 15 digits, with * for any one digit"
 TAG = "must be 1 to 50 letters, digits or _ . : - and begin with a letter or digit"
 COUNTRY = "must be one of AC, AD, AE … (the OpenAPI document lists all 245)"
 STATUS = "must be one of active, suspended, pending, porting, released"
+ORDER_STATUS = "must be one of draft, submitted, in_review, exception, foc_scheduled, completed, cancelled"
 TYPE = "must be one of local, mobile, toll_free"
 AREA = "must be 1 to 10 digits"
 EVENT = sentence("Invalid enum value", EventFilter)
@@ -101,6 +102,8 @@ LISTS: dict[str, list[Row]] = {
         ("subject_id", "%00", NUL),
     ],
     "/v1/credits/transactions?": PAGED,
+    "/v1/kyc/documents?": PAGED,
+    "/v1/porting-orders?": [*PAGED, *[("status", value, ORDER_STATUS) for value in ("", "Draft", "lost", "draft%0A")]],
 }
 
 
@@ -125,6 +128,11 @@ ANYWHERE = [
     "/v1/holds?",
     "/v1/test/clock?",
     "/v1/audit?",
+    "/v1/kyc/documents?",
+    "/v1/kyc/documents/doc_none?",
+    "/v1/kyc/documents/doc_none/content?",
+    "/v1/porting-orders?",
+    "/v1/porting-orders/port_none?",
 ]
 
 
