@@ -184,7 +184,7 @@ async def _move(
     services: Services, number: str, environment: Environment, verb: str, before: StockStatus, now: datetime
 ) -> str:
     try:
-        e164 = identify(number).e164
+        e164 = identify(number, placed=False).e164
     except InvalidNumber as error:
         raise invalid("number", str(error)) from None
     after = advance(INVENTORY, before, verb)
