@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nambari.api.headers import HEADERS, of_answer
+from nambari.api.headers import of_answer
 from nambari.domain.document import MOST_BYTES, MediaType
 
 Schema = dict[str, Any]
@@ -22,7 +22,7 @@ def answered(*, asks_for_key: bool) -> Schema:
     return {
         "description": "The file itself, to be saved.",
         "headers": of_answer(is_write=False, asks_for_key=asks_for_key)
-        | {name: {"$ref": f"#/components/headers/{name}"} for name in _OF_FILES if name in HEADERS},
+        | {name: {"$ref": f"#/components/headers/{name}"} for name in _OF_FILES},
         "content": _content(),
     }
 
