@@ -18,6 +18,7 @@ from nambari.api.answers import Answer
 from nambari.api.described import EXAMPLES, FIELDS, NEW_ENDPOINTS
 from nambari.api.errors import EVERYWHERE, STATUS
 from nambari.api.headers import HEADERS, REPLAYABLE, of_answer, of_refusal
+from nambari.api.links import links_of
 from nambari.api.payload_schemas import name_of, payload_schemas
 from nambari.api.requests import ID_PATTERN, IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_PATTERN
 from nambari.api.schemas import REF, Schema, parameter_schemas, schemas
@@ -66,46 +67,6 @@ _STATUS_NAMES = {
     503: "Unavailable",
 }
 
-# Where the answer of one operation leads: operation, status → link, operation, parameter, where the answer has it.
-_LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
-    ("purchasePhoneNumber", 201): [
-        ("get", "getPhoneNumber", "number_id", "/id"),
-        ("update", "updatePhoneNumber", "number_id", "/id"),
-        ("release", "releasePhoneNumber", "number_id", "/id"),
-        ("history", "getPhoneNumberHistory", "number_id", "/id"),
-        ("testRoute", "testRoute", "number_id", "/id"),
-    ],
-    ("releasePhoneNumber", 200): [("restore", "restorePhoneNumber", "number_id", "/id")],
-    ("createHold", 201): [("delete", "deleteHold", "hold_id", "/id")],
-    ("listHolds", 200): [("deleteFirst", "deleteHold", "hold_id", "/holds/0/id")],
-    ("listPhoneNumbers", 200): [
-        ("getFirst", "getPhoneNumber", "number_id", "/phone_numbers/0/id"),
-        ("updateFirst", "updatePhoneNumber", "number_id", "/phone_numbers/0/id"),
-        ("historyOfFirst", "getPhoneNumberHistory", "number_id", "/phone_numbers/0/id"),
-    ],
-    ("createEndpoint", 201): [
-        ("get", "getEndpoint", "endpoint_id", "/id"),
-        ("update", "updateEndpoint", "endpoint_id", "/id"),
-        ("delete", "deleteEndpoint", "endpoint_id", "/id"),
-    ],
-    ("sendDocument", 201): [
-        ("get", "getDocument", "document_id", "/id"),
-        ("content", "getDocumentContent", "document_id", "/id"),
-    ],
-    ("createPortingOrder", 201): [
-        (name, f"{name}PortingOrder", "order_id", "/id") for name in ("get", "update", "submit", "cancel")
-    ],
-    ("createWebhook", 201): [
-        ("get", "getWebhook", "webhook_id", "/id"),
-        ("update", "updateWebhook", "webhook_id", "/id"),
-        ("rotate", "rotateWebhookSecret", "webhook_id", "/id"),
-        ("deliveries", "listDeliveries", "webhook_id", "/id"),
-        ("replay", "replayEvents", "webhook_id", "/id"),
-        ("delete", "deleteWebhook", "webhook_id", "/id"),
-    ],
-    ("listWebhooks", 200): [("getFirst", "getWebhook", "webhook_id", "/webhooks/0/id")],
-    ("listEndpoints", 200): [("getFirst", "getEndpoint", "endpoint_id", "/endpoints/0/id")],
-}
 _EXAMPLE_IDS = {
     "number_id": EXAMPLES["PhoneNumber"]["id"],
     "endpoint_id": EXAMPLES["Endpoint"]["id"],
@@ -114,11 +75,6 @@ _EXAMPLE_IDS = {
     "delivery_id": EXAMPLES["Delivery"]["id"],
     "document_id": EXAMPLES["Document"]["id"],
     "order_id": EXAMPLES["PortingOrder"]["id"],
-}
-_PURCHASE_LINK: Schema = {
-    "operationId": "purchasePhoneNumber",
-    "requestBody": {"inventory_id": "$response.body#/phone_numbers/0/inventory_id"},
-    "description": "The first number that was found can be bought.",
 }
 
 
@@ -351,18 +307,8 @@ def _answer(handler: HTTPRouteHandler, status: int, answered: list[type[Struct]]
             }
         },
     }
-    links = _links(handler, status)
+    links = links_of(str(handler.operation_id), status)
     return {**answer, "links": links} if links else answer
-
-
-def _links(handler: HTTPRouteHandler, status: int) -> Schema:
-    links: Schema = {
-        name: {"operationId": operation, "parameters": {parameter: f"$response.body#{place}"}}
-        for name, operation, parameter, place in _LINKS.get((str(handler.operation_id), status), [])
-    }
-    if handler.operation_id == "searchAvailableNumbers":
-        links["purchase"] = _PURCHASE_LINK
-    return links
 
 
 def _refusals(handler: HTTPRouteHandler, shared: Schema) -> Schema:
