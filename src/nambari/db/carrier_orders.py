@@ -29,7 +29,7 @@ class Claimed:
     order: CarrierOrder
 
 
-async def stock(
+async def stock_of_any_organization(
     connection: Connection, environment: Environment, item: StockItem, carrier: str, now: datetime
 ) -> str | None:
     """The inventory id of what is ordered now, in service; None if the number is in the inventory already.

@@ -1,6 +1,5 @@
 """Do a carrier's account and our books tell the same? What only one of them has, and what may be done about it."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -77,14 +76,14 @@ def compare(books: Iterable[Booked], there: Iterable[There], orders: Mapping[str
     """In the order of the numbers. `orders` are ours by id. What is still under way either way is no difference."""
     booked = {each.number: each for each in books}
     listed = list(there)
-    counts = Counter(each.number for each in listed)
-    findings = [Finding(number, Difference.TWICE) for number, count in counts.items() if count > 1]
-    for each in {each.number: each for each in listed}.values():
+    once = {each.number: each for each in listed}
+    findings = [Finding(each.number, Difference.TWICE) for each in listed if once[each.number] is not each]
+    for each in once.values():
         difference = _of_theirs(booked.get(each.number), each, orders)
         if difference is not None:
             findings.append(Finding(each.number, difference, each.order_id))
     for ours in booked.values():
-        if ours.number not in counts and ours.stock in OURS and ours.order_status is not OrderStatus.OPEN:
+        if ours.number not in once and ours.stock in OURS and ours.order_status is not OrderStatus.OPEN:
             for_sale = ours.stock is StockStatus.AVAILABLE
             findings.append(Finding(ours.number, Difference.MISSING_STOCK if for_sale else Difference.MISSING))
     return sorted(findings, key=lambda found: (found.number, found.difference))

@@ -110,7 +110,9 @@ async def _write(
 ) -> None:
     """Raises NumberNotAvailable if the number is stock by now, Conflict if another fact has gone stale."""
     tenant = (attempt.caller.organization_id, attempt.caller.environment)
-    inventory_id = await carrier_orders.stock(connection, tenant[1], decision.item, placed.carrier, number.created_at)
+    inventory_id = await carrier_orders.stock_of_any_organization(
+        connection, tenant[1], decision.item, placed.carrier, number.created_at
+    )
     if inventory_id is None:
         raise NumberNotAvailable("This number is no longer available. Search again and take another.")
     if not await carrier_orders.place(connection, *tenant, number, inventory_id, placed):
