@@ -213,7 +213,6 @@ def test_only_operations_open_transactions() -> None:
 
 SAYS_IT_ASKS_ACROSS = re.compile(r"_(of_any_organization|across_organizations|of_all)$")
 OTHER_TENANTS = {
-    "carrier_orders.stock": "a number is ordered once, whichever organization's order it is",
     "keys.insert": "the key names its organization itself, or is an operator's and has none",
     "keys.of_organization": "the keys of both environments, for those who look after them",
     "organizations.insert": "a new organization has its balance and KYC case in both environments",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -99,8 +100,8 @@ class Shop:
         self.world.services = self.app.state.services = services
 
 
-@pytest.fixture
-async def shop(dsn: str, settings: Settings) -> AsyncIterator[Shop]:
+@asynccontextmanager
+async def selling(dsn: str, settings: Settings) -> AsyncIterator[Shop]:
     app = application(settings, dsn)
     async with started(app):
         clock = Clock()
@@ -112,3 +113,9 @@ async def shop(dsn: str, settings: Settings) -> AsyncIterator[Shop]:
         yield made
         await assert_invariants(world)
         await world.close()
+
+
+@pytest.fixture
+async def shop(dsn: str, settings: Settings) -> AsyncIterator[Shop]:
+    async with selling(dsn, settings) as made:
+        yield made

@@ -9,6 +9,10 @@ import jsonschema_rs
 import msgspec
 import pytest
 from tests.api.asking import AGENT, bought, made
+from tests.api.papers import accepted, sent
+from tests.api.porters import do, drafted, submitted
+from tests.carriers.conftest import SECOND, Shop, selling
+from tests.carriers.scripted import Lie
 from tests.cast import Person
 from tests.delivering import delivered, hook
 from tests.moving import MovingWorld
@@ -17,7 +21,7 @@ from tests.receiver import Receiver, answer, receiving
 from nambari.api.payload_schemas import name_of, payload_schemas
 from nambari.domain.events import SUBSCRIPTIONS, Event
 from nambari.domain.kyc import Applicant, ApplicantKind
-from nambari.operations import keys, kyc, organizations
+from nambari.operations import documents, keys, kyc, organizations, porting
 from nambari.settings import Settings
 
 CALLER = "+442079460999"
@@ -26,6 +30,12 @@ CALLER = "+442079460999"
 @pytest.fixture
 def settings() -> Settings:
     return Settings(data_dir=Path("/nonexistent"), database_connections=10, webhook_allowed_networks=("127.0.0.0/8",))
+
+
+@pytest.fixture
+async def shop(dsn: str, settings: Settings) -> AsyncIterator[Shop]:
+    async with selling(dsn, settings) as made:
+        yield made
 
 
 @pytest.fixture
@@ -100,8 +110,46 @@ async def lived(world: MovingWorld, receiver: Receiver) -> None:
     assert (await alice.client.get(f"/v1/webhooks/{dead['id']}")).json()["status"] == "disabled"
 
 
-async def test_every_event_fits_its_schema(moving: MovingWorld, receiver: Receiver) -> None:
+async def sent_papers(world: MovingWorld, receiver: Receiver) -> None:
+    """Documents that are accepted, refused and expire; numbers that are brought from elsewhere, or stay there."""
+    ben = await world.person()
+    await hook(ben, receiver.url(), ["*"])
+    expires_on = (world.clock() + timedelta(days=40)).date().isoformat()
+    await accepted(world, ben.client, expires_on=expires_on)
+    refused = await sent(ben.client)
+    await documents.reject_document(world.services, refused["id"], "Unreadable", "req_test", world.clock())
+    order = await drafted(ben)
+    await ben.client.patch(f"/v1/porting-orders/{order['id']}", json={"current_carrier": "Other Telecom"})
+    for _ in ("at first", "again"):
+        assert (await do(ben, order, "submit")).status_code == 200
+        await porting.review(world.services, order["id"], "req_test")
+        if _ == "at first":
+            await porting.send_back(world.services, order["id"], ("recent_bill_id",), "Too old", "req_test")
+    at = world.clock() + timedelta(days=7)
+    await porting.schedule(world.services, order["id"], at, "req_test")
+    await porting.complete(world.services, order["id"], "req_test")
+    assert (await do(ben, await submitted(ben, "+442079460457"), "cancel")).status_code == 200
+    await world.pass_days(45)
+    await delivered(world)
+
+
+async def ordered(shop: Shop, receiver: Receiver) -> None:
+    """Numbers of a carrier: one that comes, and one that was taken."""
+    cleo = await shop.world.person()
+    await hook(cleo, receiver.url(), ["*"])
+    await shop.buy(cleo)
+    await shop.see_to_orders()
+    shop.carrier.will("order", Lie.TAKEN)
+    await shop.buy(cleo, SECOND)
+    await shop.see_to_orders()
+    await delivered(shop.world)
+
+
+async def test_every_event_fits_its_schema(shop: Shop, receiver: Receiver) -> None:
     receiver.answers = lambda each: answer(500 if each.target == "/dead" else 204)
+    moving = shop.world
+    await ordered(shop, receiver)
+    await sent_papers(moving, receiver)
     await lived(moving, receiver)
     components = {"schemas": payload_schemas(Event)}
     validators = {

@@ -50,7 +50,7 @@ class Event(StrEnum):
     )
     NUMBER_ACTIVATED = (
         "phone_number.activated",
-        "A carrier has delivered a number that was pending: it is active, its set-up and first month are paid.",
+        "A number that was pending at a carrier, or porting from one, has come: it is active.",
         "the phone number",
         PhoneNumber,
     )
