@@ -1,0 +1,61 @@
+"""Is the configuration that operators get one that Kamailio takes? As it lies there, and without what must be set."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.calls.conftest import Stage
+from tests.calls.proxy import CONFIGURATION, Proxy
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Proxy:
+    made = Proxy(tmp_path / "kamailio", "http://127.0.0.1:8000", "kros_live_x", "trunk.example.com")
+    made.write_configuration()
+    return made
+
+
+def test_it_is_accepted(written: Proxy) -> None:
+    checked = written.checked()
+    assert checked.returncode == 0, checked.stderr
+    assert "config file ok" in checked.stderr + checked.stdout
+
+
+def test_the_example_is_accepted(written: Proxy) -> None:
+    """With the addresses of the example: a check binds none."""
+    for name in ("settings.cfg", "addresses.list"):
+        example = name.replace(".", ".example.")
+        (written.home / name).write_text((CONFIGURATION / example).read_text(encoding="utf-8"), encoding="utf-8")
+    checked = written.checked()
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_a_check_can_fail(written: Proxy) -> None:
+    broken = written.home / "guard.cfg"
+    broken.write_text(broken.read_text(encoding="utf-8").replace("route[SANE] {", "route[SANE] {{"), encoding="utf-8")
+    assert written.checked().returncode != 0
+
+
+def test_all_that_differs_from_place_to_place_is_in_the_settings() -> None:
+    """No address, host or key in what is not to be edited."""
+    for file in CONFIGURATION.glob("*.cfg"):
+        if "example" in file.name:
+            continue
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"\b\d{1,3}(\.\d{1,3}){3}\b|kros_|https?://", text), file.name
+
+
+def test_every_text_that_is_replaced_stands_alone() -> None:
+    """A #!substdef replaces its word in all strings, also in the middle of another."""
+    files = [re.sub(r"^# .*", "", each.read_text(), flags=re.MULTILINE) for each in CONFIGURATION.glob("*.cfg")]
+    words = {word for text in files for word in re.findall(r'#!substdef "!([A-Z_]+)!', text)}
+    assert words >= {"API_URL", "API_KEY", "SIP_DOMAIN", "CARRIER_HOST", "ROUTE_SECRET"}
+    for text in files:
+        for word in words:
+            assert not re.findall(rf"[A-Za-z_]{word}|{word}[A-Za-z_]", text), word
+
+
+async def test_it_starts_without_a_complaint(stage: Stage) -> None:
+    """What a check does not see, such as a route that is none."""
+    assert "non existing route" not in stage.proxy.output
+    assert not re.findall(r"^ 0\(\d+\) (?:ERROR|CRITICAL|BUG).*", stage.proxy.output, re.MULTILINE)
