@@ -26,12 +26,12 @@ if not programs_are_there():
     pytest.exit(MISSING, returncode=1)
 
 QUICK = (
-    "#!define AGENT_THERE_MS 300",
-    "#!define AGENT_ANSWERS_MS 700",
+    "#!define AGENT_THERE_MS 1000",
+    "#!define AGENT_ANSWERS_MS 1500",
     "#!define TIMEOUTS_TO_PAUSE 3",
     "#!define ASKING_PROCESSES 4",
     "#!define READING_PROCESSES 2",
-    '#!substdef "!INBOUND_SECONDS!1!g"',
+    '#!substdef "!INBOUND_SECONDS!3!g"',
     '#!substdef "!OUTBOUND_SECONDS!1!g"',
 )
 """So that tests need not wait as long as people do."""
@@ -116,6 +116,7 @@ async def stage(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
     with ExitStack() as stack:
         served = stack.enter_context(service(folder / "service"))
         served.settings = {"NAMBARI_DATABASE_URL": dsn, "NAMBARI_SIP_DOMAIN": DOMAIN}
+        served.settings["NAMBARI_WEBHOOK_ALLOWED_NETWORKS"] = "127.0.0.0/8"
         served.start()
         async with open_services(settings, dsn) as services:
             world = World(services, None)

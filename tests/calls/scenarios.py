@@ -115,10 +115,10 @@ class Calling:
             method, "[next_url]", self._caller, "[routes]", cseq=cseq, to=self._uri, to_tag="[peer_tag_param]"
         )
 
-    def gives_up(self, milliseconds: int) -> str:
-        """Cancels while it rings."""
+    def gives_up(self, milliseconds: int, *, ringing: bool = True) -> str:
+        """Cancels after a while, while it rings or is still on its way."""
         cancel = request("CANCEL", self._uri, self._caller, cseq=self._cseq, branch="INVITE")
-        self._steps[-1] = _receive("180")
+        self._steps[-2:] = [_receive("100", 'optional="true"'), _receive("180")] if ringing else [_receive("100")]
         self._steps += [
             f'<pause milliseconds="{milliseconds}"/>',
             _send(cancel),

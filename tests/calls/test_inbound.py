@@ -1,7 +1,7 @@
 """Do calls reach their agents? From a carrier's trunk, through Kamailio and a service that runs, to sipp."""
 
 import pytest
-from tests.api.asking import WEBHOOK, made
+from tests.api.asking import made
 from tests.calls import scenarios
 from tests.calls.conftest import Stage
 from tests.calls.proxy import TRUNK
@@ -85,7 +85,6 @@ async def test_each_cause_has_its_code(stage: Stage) -> None:
     number = await stage.number(alice)
     path, own = f"/v1/phone-numbers/{number['id']}", number["number"]
     endpoint = f"/v1/endpoints/{number['endpoint_id']}"
-    webhook = await made(alice.client, **WEBHOOK)
     [unsold] = await stage.world.fetch("SELECT number FROM inventory WHERE id = $1", (await stage.world.stock())[0])
 
     def rejected(to: str, cause: str, code: int) -> None:
@@ -107,8 +106,6 @@ async def test_each_cause_has_its_code(stage: Stage) -> None:
     await alice.client.patch(path, json={"allow_inbound": True})
     await alice.client.patch(endpoint, json={"status": "inactive"})
     rejected(own, "endpoint_inactive", 480)
-    await alice.client.patch(path, json={"endpoint_id": webhook["id"]})
-    rejected(own, "endpoint_webhook", 501)
     await alice.client.patch(path, json={"endpoint_id": None})
     rejected(own, "endpoint_missing", 480)
     await alice.client.delete(path)
