@@ -54,6 +54,7 @@ docs: setup ## write the generated documents anew
 bench: setup ## measure, beside what bounds us
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.routing
+	$(BIN)/python -m bench.calls
 	$(BIN)/python -m bench.stocking
 	$(BIN)/python -m bench.delivering
 

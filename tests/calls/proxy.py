@@ -1,5 +1,6 @@
 """How do tests run the SIP proxy? Kamailio with the configuration that operators get, in a folder of its own."""
 
+import os
 import shutil
 import signal
 import socket
@@ -24,11 +25,16 @@ PACKAGES = "kamailio kamailio-tls-modules kamailio-utils-modules kamailio-extra-
 MISSING = f"The tests of calls need Kamailio and sipp; on Debian: apt-get install --no-install-recommends {PACKAGES}"
 
 
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
+"""Debian keeps Kamailio where the PATH of users does not look."""
+
+
 def programs_are_there() -> bool:
     modules = Path("/usr/lib").glob("*/kamailio/modules")
     there = {each.name for folder in modules for each in folder.glob("*.so")}
     return (
-        all(map(shutil.which, ("kamailio", "sipp", "openssl"))) and {"tls.so", "http_client.so", "jansson.so"} <= there
+        all(shutil.which(each, path=PATH) for each in ("kamailio", "sipp", "openssl"))
+        and {"tls.so", "http_client.so", "jansson.so"} <= there
     )
 
 
@@ -73,7 +79,7 @@ class Proxy:
         return (self.home / "kamailio.log").read_text(encoding="utf-8", errors="replace")
 
     def write_configuration(self) -> None:
-        shutil.copytree(CONFIGURATION, self.home)
+        shutil.copytree(CONFIGURATION, self.home, ignore=shutil.ignore_patterns("example"))
         lines = [
             f'#!substdef "!API_URL!{self.api_url}!g"',
             f'#!substdef "!API_KEY!{self.api_key}!g"',
@@ -93,7 +99,9 @@ class Proxy:
 
     def command(self, *options: str) -> list[str]:
         here = str(self.home)
-        return ["kamailio", "-f", f"{here}/kamailio.cfg", "-w", here, "-Y", here, "-m", "64", "-M", "8", *options]
+        program = shutil.which("kamailio", path=PATH)
+        assert program is not None, MISSING
+        return [program, "-f", f"{here}/kamailio.cfg", "-w", here, "-Y", here, "-m", "64", "-M", "8", *options]
 
     def checked(self) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

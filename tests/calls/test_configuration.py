@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.calls.conftest import Stage
-from tests.calls.proxy import CONFIGURATION, Proxy
+from tests.calls.proxy import CONFIGURATION, PACKAGES, Proxy
 
 
 @pytest.fixture
@@ -59,3 +59,28 @@ async def test_it_starts_without_a_complaint(stage: Stage) -> None:
     """What a check does not see, such as a route that is none."""
     assert "non existing route" not in stage.proxy.output
     assert not re.findall(r"^ 0\(\d+\) (?:ERROR|CRITICAL|BUG).*", stage.proxy.output, re.MULTILINE)
+
+
+async def test_the_example_makes_a_call(stage: Stage) -> None:
+    """With the scenarios that docs/calls.md and the benchmark use."""
+    agent, caller = ((CONFIGURATION / "example" / f"{name}.xml").read_text() for name in ("agent", "caller"))
+    with stage.another(agent) as answering:
+        number = await stage.number(await stage.person(), answering.uri)
+        stage.call(caller, "-s", number["number"])
+        assert len(answering.received("BYE")) == 1
+
+
+def test_the_example_is_a_configuration(written: Proxy) -> None:
+    for name in ("settings.cfg", "addresses.list"):
+        (written.home / name).write_text((CONFIGURATION / "example" / name).read_text())
+    with (written.home / "settings.cfg").open("a") as settings:
+        settings.write('#!substdef "!API_KEY!kros_live_x!g"\n')
+    checked = written.checked()
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("package", PACKAGES.split())
+def test_what_these_tests_need_is_installed_by_ci_and_named_to_people(package: str) -> None:
+    root = CONFIGURATION.parents[1]
+    for file in (".ci/run", "README.md", "docs/calls.md"):
+        assert package in (root / file).read_text(encoding="utf-8"), file

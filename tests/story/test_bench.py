@@ -35,6 +35,16 @@ def test_calls_are_measured_with_few_numbers_and_with_many() -> None:
         assert re.search(rf"^{name} +[1-9][\d,]* +[\d.]+ +[\d.]+$", told, re.MULTILINE), told
 
 
+def test_calls_are_held_by_the_proxy_with_us_behind_it_and_without() -> None:
+    told = printed("bench.calls")
+    for name in (
+        "Kamailio and Nambari, one process",
+        "Kamailio and Nambari, two processes",
+        "Kamailio with a constant",
+    ):
+        assert re.search(rf"^{name} +\d+ ", told, re.MULTILINE), told
+
+
 def test_an_import_is_measured_beside_a_bare_copy() -> None:
     assert "COPY" in printed("bench.stocking")
 
