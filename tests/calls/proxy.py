@@ -109,7 +109,7 @@ class Proxy:
         )
 
     def start(self) -> None:
-        with (self.home / "kamailio.log").open("wb") as log:
+        with (self.home / "kamailio.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.command("-DD", "-E"),
                 stdin=subprocess.DEVNULL,
@@ -143,6 +143,13 @@ class Proxy:
             if final:
                 mouth.sendto(_acknowledgement(sent.decode("latin-1"), answer).encode("latin-1"), (HOST, self.port))
             return answer
+
+    def tells(self, command: str) -> None:
+        """What an operator types behind `kamcmd`."""
+        program = shutil.which("kamcmd", path=PATH)
+        assert program is not None, MISSING
+        socket_file = f"unixs:{self.home}/kamailio_ctl"
+        subprocess.run([program, "-s", socket_file, *command.split()], check=True, capture_output=True, timeout=10)
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -98,6 +98,13 @@ class Calling:
         bye = self._within("BYE", self._cseq + 1)
         return _scenario("talks", *self._steps, _send(bye), _receive("200"))
 
+    def asks_within(self, method: str, code: int) -> str:
+        """Is answered, sends a request within the call, and hangs up."""
+        self.is_answered(0)
+        asked = self._within(method, self._cseq + 1)
+        bye = self._within("BYE", self._cseq + 2)
+        return _scenario("asks within", *self._steps, _send(asked), _receive(str(code)), _send(bye), _receive("200"))
+
     def is_hung_up_on(self) -> str:
         """Is answered, and waits until the other side ends it."""
         self.is_answered(0)
@@ -139,15 +146,17 @@ def _answer(line: str, *headers: str, contact: str = "", body: str = "") -> str:
 HERE = "sip:agent@[local_ip]:[local_port];transport=[transport]"
 
 
-def answers(contact: str = HERE) -> str:
-    """Who takes each call, and is hung up on."""
+def answers(contact: str = HERE, within: str = "") -> str:
+    """Who takes each call, and is hung up on; and before that is asked something else, if `within` says so."""
+    done = _send(_answer("200 OK").replace(f";tag={TAG}", ""), "")
     return _scenario(
         "answers",
         _receive("INVITE"),
         _send(_answer("200 OK", contact=contact, body=SDP)),
         _receive("ACK"),
+        *([_receive(within), done] if within else []),
         _receive("BYE"),
-        _send(_answer("200 OK").replace(f";tag={TAG}", ""), ""),
+        done,
     )
 
 

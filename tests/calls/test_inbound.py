@@ -1,5 +1,7 @@
 """Do calls reach their agents? From a carrier's trunk, through Kamailio and a service that runs, to sipp."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from tests.api.asking import made
 from tests.calls import scenarios
@@ -49,6 +51,32 @@ async def test_a_caller_gives_up(stage: Stage) -> None:
         number = await stage.number(await stage.person(), agent.uri)
         stage.rings(number["number"], lambda calling: calling.gives_up(100))
         assert len(agent.received("CANCEL")) == 1
+
+
+@pytest.mark.parametrize("method", ["INFO", "UPDATE"])
+async def test_what_is_said_within_a_call_gets_through(stage: Stage, method: str) -> None:
+    with stage.another(scenarios.answers(within=method)) as agent:
+        number = await stage.number(await stage.person(), agent.uri)
+        trunk = stage.rings(number["number"], lambda calling: calling.asks_within(method, 200))
+        assert (len(heard(agent, trunk, method)), len(heard(agent, trunk, "BYE"))) == (1, 1)
+
+
+async def test_a_transfer_is_refused(stage: Stage) -> None:
+    number = await stage.number(await stage.person())
+    trunk = stage.rings(number["number"], lambda calling: calling.asks_within("REFER", 405))
+    assert (heard(stage.agent, trunk, "REFER"), len(heard(stage.agent, trunk, "BYE"))) == ([], 1)
+
+
+async def test_a_call_that_outlives_the_proxy_can_be_hung_up(stage: Stage) -> None:
+    number = await stage.number(await stage.person())
+    before = len(stage.agent.received("ACK"))
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(stage.rings, number["number"], lambda calling: calling.talks(2_500))
+        until(lambda: len(stage.agent.received("ACK")) > before or call.done(), 10, "the call")
+        stage.proxy.end()
+        stage.proxy.start()
+        trunk = call.result(30)
+    assert len(heard(stage.agent, trunk, "BYE")) == 1
 
 
 async def test_over_tcp(stage: Stage) -> None:

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from tests.calls import sipp
+from tests.calls import scenarios, sipp
 from tests.calls.conftest import Stage
 from tests.calls.proxy import DOMAIN, INSIDE, STRANGER, TRUNK, options
 from tests.calls.scenarios import Calling
+from tests.calls.test_failover import number_with
 from tests.calls.test_inbound import heard, reason
 
 
@@ -88,6 +89,25 @@ async def test_no_agent_is_at_a_trunk_or_in_our_own_network(stage: Stage) -> Non
         trunk = stage.rings(number["number"], lambda calling: calling.is_rejected(480))
         assert (reason(trunk) or "").startswith('SIP;cause=480;text="agent_unavailable')
     assert len(stage.carrier.messages) == before
+
+
+async def test_no_fallback_is_there_either(stage: Stage) -> None:
+    with stage.another(scenarios.refuses("503 Service Unavailable")) as agent:
+        for fallback in (f"sip:+12025550143@{stage.carrier.host}:{stage.carrier.port}", f"sip:x@{INSIDE}"):
+            number = await number_with(stage, agent.uri, fallback)
+            trunk = stage.rings(number["number"], lambda calling: calling.is_rejected(480))
+            assert (len(heard(agent, trunk)), heard(stage.carrier, trunk)) == (1, [])
+
+
+async def test_a_trunk_is_one_as_soon_as_it_is_named(stage: Stage) -> None:
+    """As operators do it: a line more, and no restart."""
+    number = await stage.number(await stage.person())
+    scenario = Calling(stage.address(number["number"]), "<sip:+442079460999@127.0.0.8>")
+    stage.call(scenario.is_rejected(407), host="127.0.0.8")
+    with (stage.proxy.home / "addresses.list").open("a", encoding="utf-8") as addresses:
+        addresses.write("1 127.0.0.8 32 0\n")
+    stage.proxy.tells("permissions.addressReload")
+    stage.call(Calling(stage.address(number["number"]), "<sip:+442079460999@127.0.0.8>").talks(), host="127.0.0.8")
 
 
 async def test_an_agent_that_points_at_us_makes_no_loop(stage: Stage) -> None:
