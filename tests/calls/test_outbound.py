@@ -210,7 +210,7 @@ async def test_a_login_that_is_none(customer: Customer, header: str) -> None:
 
 
 async def test_who_guesses_is_not_asked_about_any_more(stage: Stage) -> None:
-    """Ten wrong passwords in a minute; from another address the right one works on."""
+    """Ten wrong passwords in a minute. The right one works from other addresses, and other accounts from this one."""
     alice = await stage.person()
     number = await stage.number(alice)
     login = await credentials(alice, number)
@@ -223,4 +223,6 @@ async def test_who_guesses_is_not_asked_about_any_more(stage: Stage) -> None:
     answers = [tries((login[0], "wrong"), f"guess-{place}") for place in range(12)]
     assert {each.split("\r\n")[0] for each in answers[:10]} == {"SIP/2.0 403 Wrong User Or Password"}
     assert tries(login, "guess-right").startswith("SIP/2.0 403 Too Many Wrong Passwords")
+    other = await stage.number(alice)
+    assert tries(await credentials(alice, other), "guess-other").startswith(AUTHENTICATED)
     calls(stage, number["number"], login)
