@@ -79,11 +79,21 @@ async def test_a_call_that_outlives_the_proxy_can_be_hung_up(stage: Stage) -> No
     assert len(heard(stage.agent, trunk, "BYE")) == 1
 
 
-async def test_over_tcp(stage: Stage) -> None:
-    with stage.another(scenarios.answers(), "-t", "t1") as agent:
+@pytest.mark.parametrize("trunk", ["u1", "t1"])
+@pytest.mark.parametrize("agent", ["u1", "t1"])
+async def test_over_udp_and_tcp(stage: Stage, trunk: str, agent: str) -> None:
+    with stage.another(scenarios.answers(), "-t", agent) as answering:
+        transport = ";transport=tcp" if agent == "t1" else ""
+        number = await stage.number(await stage.person(), answering.uri + transport)
+        stage.rings(number["number"], Calling.talks, options=("-t", trunk))
+        assert len(answering.received("BYE")) == 1
+
+
+async def test_an_agent_over_tcp_hangs_up_on_a_trunk_over_udp(stage: Stage) -> None:
+    with stage.another(scenarios.answers_and_hangs_up(), "-t", "t1") as agent:
         number = await stage.number(await stage.person(), f"{agent.uri};transport=tcp")
-        stage.rings(number["number"], Calling.talks, options=("-t", "t1"))
-        assert len(agent.received("BYE")) == 1
+        trunk = stage.rings(number["number"], Calling.is_hung_up_on)
+        assert len(trunk.received("BYE")) == 1
 
 
 async def test_the_next_call_goes_where_the_number_points_now(stage: Stage) -> None:
