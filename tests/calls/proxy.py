@@ -101,12 +101,10 @@ class Proxy:
         here = str(self.home)
         program = shutil.which("kamailio", path=PATH)
         assert program is not None, MISSING
-        return [program, "-f", f"{here}/kamailio.cfg", "-w", here, "-Y", here, "-m", "64", "-M", "8", *options]
+        return [program, "-f", f"{here}/kamailio.cfg", "-Y", here, "-m", "64", "-M", "8", *options]
 
     def checked(self) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            self.command("-c"), capture_output=True, text=True, check=False, cwd=self.home, timeout=30
-        )
+        return subprocess.run(self.command("-c"), capture_output=True, text=True, check=False, cwd="/", timeout=30)
 
     def start(self) -> None:
         with (self.home / "kamailio.log").open("ab") as log:
@@ -115,7 +113,7 @@ class Proxy:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self.home,
+                cwd="/",
                 start_new_session=True,
             )
         until(self.is_ready, 20, "the proxy")

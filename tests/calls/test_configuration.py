@@ -25,9 +25,21 @@ def test_the_example_is_accepted(written: Proxy) -> None:
     """With the addresses of the example: a check binds none."""
     for name in ("settings.cfg", "addresses.list"):
         example = name.replace(".", ".example.")
-        (written.home / name).write_text((CONFIGURATION / example).read_text(encoding="utf-8"), encoding="utf-8")
+        text = (CONFIGURATION / example).read_text(encoding="utf-8").replace("##!", "#!")
+        (written.home / name).write_text(text, encoding="utf-8")
+    (written.home / "tls.cfg").write_text((CONFIGURATION / "tls.example.cfg").read_text(encoding="utf-8"))
     checked = written.checked()
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("setting", ["API_KEY", "ROUTE_SECRET"])
+def test_what_must_be_set_is_asked_for(written: Proxy, setting: str) -> None:
+    """A secret that is left out would be one that anybody can read here."""
+    settings = written.home / "settings.cfg"
+    settings.write_text(re.sub(rf".*!{setting}!.*\n", "", settings.read_text()))
+    checked = written.checked()
+    assert checked.returncode != 0
+    assert f"settings.cfg-must-set-{setting}" in checked.stderr
 
 
 def test_a_check_can_fail(written: Proxy) -> None:
