@@ -16,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from nambari import logs, metrics
 from nambari.api.app import Beside, application, with_request_id
+from nambari.console.app import CONSOLE
 from nambari.settings import Settings, read, variable
 from nambari.worker import work
 
@@ -129,7 +130,7 @@ def serve(
 
 
 def _app(settings: Settings, dsn: str, beside: Beside | None, requests: metrics.Requests | None) -> ASGIApp:
-    app = application(settings, dsn, beside)
+    app = application(settings, dsn, beside, (CONSOLE,))
     return with_request_id(requests.around(app) if requests else app)
 
 

@@ -58,6 +58,29 @@ def new_secret_bytes(count: int) -> bytes:
     return secrets.token_bytes(count)
 
 
+def new_token() -> str:
+    """What a browser shows to be known again: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_password(password: str) -> str:
+    """Argon2id with the library's parameters (RFC 9106) and a new salt, all in one text. Slow: 50 ms."""
+    from argon2 import PasswordHasher  # noqa: PLC0415 - only those whom an operator signs in to need it
+
+    return PasswordHasher().hash(password)
+
+
+def password_matches(password_hash: str, password: str) -> bool:
+    """As slow as `hash_password`, whatever comes of it."""
+    from argon2 import PasswordHasher  # noqa: PLC0415
+    from argon2.exceptions import VerifyMismatchError  # noqa: PLC0415
+
+    try:
+        return PasswordHasher().verify(password_hash, password)
+    except VerifyMismatchError:
+        return False
+
+
 def chance() -> float:
     """Between 0 and 1."""
     return secrets.SystemRandom().random()

@@ -26,7 +26,7 @@ Sweep = Callable[[Services, datetime, int], Awaitable[int]]
 
 SWEEPS: tuple[Sweep, ...] = (
     *(renew.due, renew.forecasts, documents.due, stock.come_of_age, fill.give_back),
-    *(forget.answers, forget.holds, forget.offers, forget.deliveries),
+    *(forget.answers, forget.holds, forget.offers, forget.deliveries, forget.sessions),
 )
 BATCH = 500
 PAUSE_SECONDS = 10.0

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -46,12 +46,12 @@ Beside: TypeAlias = Callable[[Services], Coroutine[Any, Any, None]]
 """What runs in the background of the application, until it is cancelled."""
 
 
-def create_app(settings: Settings, dsn: str, beside: Beside | None = None) -> ASGIApp:
-    """The ASGI application on the database at `dsn`."""
-    return with_request_id(application(settings, dsn, beside))
+def create_app(settings: Settings, dsn: str, beside: Beside | None = None, doors: Sequence[Router] = ()) -> ASGIApp:
+    """The ASGI application on the database at `dsn`. `doors` are what it serves besides the API."""
+    return with_request_id(application(settings, dsn, beside, doors))
 
 
-def application(settings: Settings, dsn: str, beside: Beside | None = None) -> Litestar:
+def application(settings: Settings, dsn: str, beside: Beside | None = None, doors: Sequence[Router] = ()) -> Litestar:
     """What answers, before each answer is given its request id."""
 
     @asynccontextmanager
@@ -74,14 +74,8 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None) -> L
             Router(
                 "/v1",
                 route_handlers=[
-                    *(
-                        phone_numbers.ROUTER,
-                        audit.HISTORY,
-                        routing.TEST,
-                        credentials.OF_NUMBERS,
-                        holds.ROUTER,
-                        endpoints.ROUTER,
-                    ),
+                    *(phone_numbers.ROUTER, audit.HISTORY, routing.TEST, credentials.OF_NUMBERS),
+                    *(holds.ROUTER, endpoints.ROUTER),
                     *(credits.ROUTER, kyc.ROUTER, events.ROUTER, webhooks.ROUTER, audit.ROUTER, testing.ROUTER),
                     *(routing.ROUTER, credentials.ROUTER, documents.ROUTER, porting.ROUTER),
                 ],
@@ -89,6 +83,7 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None) -> L
             ),
             *root.HANDLERS,
             *docs.HANDLERS,
+            *doors,
         ],
         lifespan=[lifespan],
         request_class=StrictRequest,

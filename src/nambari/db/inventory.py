@@ -73,6 +73,34 @@ async def search(
     )
 
 
+async def countries(connection: Connection, environment: Environment) -> list[tuple[str, int | None]]:
+    """Where there is anything available, and the least that a month costs there; from country to country in the index.
+
+    None for a country whose stock has no price.
+    """
+    rows = await connection.fetch(
+        """
+        WITH RECURSIVE walked AS (
+            SELECT min(country) AS country FROM inventory WHERE environment = $1 AND status = 'available'
+            UNION ALL
+            SELECT (SELECT min(i.country) FROM inventory AS i
+                    WHERE i.environment = $1 AND i.status = 'available' AND i.country > walked.country)
+            FROM walked WHERE walked.country IS NOT NULL
+        )
+        SELECT w.country, least(
+            (SELECT min(i.monthly_cost_cents) FROM inventory AS i
+             WHERE i.environment = $1 AND i.status = 'available' AND i.country = w.country),
+            (SELECT min(r.monthly_cost_cents) FROM rates AS r WHERE r.country = w.country AND EXISTS (
+                SELECT 1 FROM inventory AS i WHERE i.environment = $1 AND i.status = 'available'
+                AND i.country = w.country AND i.type = r.type AND i.monthly_cost_cents IS NULL))
+        ) AS monthly_cost_cents
+        FROM walked AS w WHERE w.country IS NOT NULL ORDER BY w.country
+        """,
+        environment,
+    )
+    return [(row["country"], row["monthly_cost_cents"]) for row in rows]
+
+
 # The rate card has few rows: asked once for each search, and not joined to each number.
 _PRICED = """
     (i.setup_cost_cents IS NOT NULL AND i.monthly_cost_cents IS NOT NULL

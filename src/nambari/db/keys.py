@@ -8,10 +8,11 @@ from nambari.db.engine import Connection
 from nambari.domain.access import Environment, Key
 from nambari.domain.limits import Plan
 
-_COLUMNS = (
-    "id, organization_id, environment, name, visible, scopes, allowed_ips,"
-    " expires_at, revoked_at, last_used_at, created_at"
+COLUMNS = (
+    *("id", "organization_id", "environment", "name", "visible", "scopes", "allowed_ips"),
+    *("expires_at", "revoked_at", "last_used_at", "created_at"),
 )
+_COLUMNS = ", ".join(COLUMNS)
 
 
 async def insert(connection: Connection, key: Key, secret_hash: bytes) -> None:
@@ -43,19 +44,19 @@ async def by_hash_across_organizations(connection: Connection, secret_hash: byte
     )
     if row is None:
         return None
-    return replace(_key(row), plan=Plan(row["plan"]) if row["plan"] else None)
+    return replace(key_of_row(row), plan=Plan(row["plan"]) if row["plan"] else None)
 
 
 async def of_organization(connection: Connection, organization_id: str) -> list[Key]:
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM api_keys WHERE organization_id = $1 ORDER BY created_at, id", organization_id
     )
-    return [_key(row) for row in rows]
+    return [key_of_row(row) for row in rows]
 
 
 async def find_of_any_organization(connection: Connection, key_id: str) -> Key | None:
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM api_keys WHERE id = $1", key_id)
-    return _key(row) if row else None
+    return key_of_row(row) if row else None
 
 
 async def revoke_of_any_organization(connection: Connection, key_id: str, now: datetime) -> Key | None:
@@ -63,14 +64,14 @@ async def revoke_of_any_organization(connection: Connection, key_id: str, now: d
     row = await connection.fetchrow(
         f"UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING {_COLUMNS}", key_id, now
     )
-    return _key(row) if row else None
+    return key_of_row(row) if row else None
 
 
 async def touch_of_any_organization(connection: Connection, key_id: str, now: datetime) -> None:
     await connection.execute("UPDATE api_keys SET last_used_at = greatest(last_used_at, $2) WHERE id = $1", key_id, now)
 
 
-def _key(row: Any) -> Key:
+def key_of_row(row: Any) -> Key:
     return Key(
         id=row["id"],
         organization_id=row["organization_id"],

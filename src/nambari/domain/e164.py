@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberType
@@ -143,6 +144,16 @@ def fits_a_plan(e164: str) -> bool:
     return phonenumbers.is_valid_number(phonenumbers.parse(e164))
 
 
+def written(e164: str) -> str:
+    """As people write it, in groups: `+44 20 7946 0123`. For a number that was identified."""
+    return phonenumbers.format_number(phonenumbers.parse(e164), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def country_name(code: str) -> str:
+    """In English, of an ISO code: `Nigeria`; the code itself where libphonenumber knows no name."""
+    return _country_name(code) or code
+
+
 def main_country(calling_code: str) -> str | None:
     """The country that numbers of this calling code are written in; None for a code of none."""
     codes = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(calling_code), ())
@@ -261,8 +272,21 @@ def _place_names() -> tuple[dict[str, dict[str, str]], int]:
 
 
 @cache
+def _country_names() -> dict[str, dict[str, str]]:
+    """The one module of libphonenumber that has them: imported as usual it brings all places along, for 5 s."""
+    path = f"{phonenumbers.__path__[0]}/geodata/locale.py"
+    spec = spec_from_file_location("phonenumbers.geodata.locale", path)
+    assert spec is not None  # noqa: S101 - a path was given
+    assert spec.loader is not None  # noqa: S101
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    names: dict[str, dict[str, str]] = module.LOCALE_DATA
+    return names
+
+
+@cache
 def _country_name(code: str) -> str:
-    names: dict[str, str] = import_module("phonenumbers.geodata.locale").LOCALE_DATA.get(code, {})
+    names = _country_names().get(code, {})
     name = names.get("en", "")
     return names.get(name[1:], "") if name.startswith("*") else name  # "*aa": spelled as in the language aa
 

@@ -45,8 +45,12 @@ async def announce_key(
     changes: list[Change],
     request_id: str,
     now: datetime,
+    by_key_id: str | None = None,
 ) -> None:
-    """What an operator did to an API key: in the trail of the key's organization, or of none for an operator's key."""
+    """What became of an API key: in the trail of its organization, or of none for an operator's key.
+
+    `by_key_id` is the key of the customer who did it; none is the operator.
+    """
     await outbox.announce(
         connection,
         key.organization_id,
@@ -56,7 +60,7 @@ async def announce_key(
         subject_id=key.id,
         data=key_facts(key),
         changes=changes,
-        key_id=None,
+        key_id=by_key_id,
         request_id=request_id,
         now=now,
     )

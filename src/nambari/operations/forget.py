@@ -6,6 +6,7 @@ from nambari.db import deliveries as delivery_rows
 from nambari.db import holds as hold_rows
 from nambari.db import kept_answers
 from nambari.db import offers as offer_rows
+from nambari.db import sessions as session_rows
 from nambari.wiring import Services
 
 
@@ -36,3 +37,9 @@ async def offers(services: Services, now: datetime, limit: int) -> int:
     """Forget up to `limit` offers of carriers that are over; how many."""
     async with services.database.writing() as connection:
         return await offer_rows.forget_of_all(connection, now, limit)
+
+
+async def sessions(services: Services, now: datetime, limit: int) -> int:
+    """Forget up to `limit` sessions of the console that have ended; how many."""
+    async with services.database.writing() as connection:
+        return await session_rows.forget(connection, now, limit)

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from nambari.db import keys, organizations
@@ -11,6 +11,7 @@ from nambari.domain.access import (
     OPERATOR_SCOPES,
     ORGANIZATION_SCOPES,
     VISIBLE_LENGTH,
+    Caller,
     Environment,
     Key,
     compose_secret,
@@ -43,8 +44,13 @@ class NewKey:
     expires_at: datetime | None = None
 
 
-async def create(services: Services, wanted: NewKey, request_id: str, now: datetime) -> tuple[Key, str]:
-    """The key and its secret, which is kept nowhere. Raises ValidationError, NotFound."""
+async def create(
+    services: Services, wanted: NewKey, request_id: str, now: datetime, *, by_key_id: str | None = None
+) -> tuple[Key, str]:
+    """The key and its secret, which is kept nowhere. Raises ValidationError, NotFound.
+
+    `by_key_id` is the key with which a customer asks for it; none is the operator.
+    """
     _check(wanted, now)
     secret = compose_secret(wanted.environment, new_secret_letters())
     key = Key(
@@ -64,7 +70,7 @@ async def create(services: Services, wanted: NewKey, request_id: str, now: datet
         async with services.database.writing() as connection:
             await keys.insert(connection, key, hash_secret(secret))
             changes = from_nothing({name: value for name, value in key_facts(key).items() if name in SETTINGS})
-            await announce_key(services, connection, Event.KEY_CREATED, key, changes, request_id, now)
+            await announce_key(services, connection, Event.KEY_CREATED, key, changes, request_id, now, by_key_id)
     except Conflict as conflict:
         raise no_such_organization(str(wanted.organization_id)) from conflict
     return key, secret
@@ -91,13 +97,15 @@ def _check(wanted: NewKey, now: datetime) -> None:
         raise invalid("name", f"must be at most {LONGEST_NAME} printable characters")
 
 
-async def revoke(services: Services, key_id: str, request_id: str, now: datetime) -> Key:
+async def revoke(
+    services: Services, key_id: str, request_id: str, now: datetime, *, by_key_id: str | None = None
+) -> Key:
     """The revoked key. Raises NotFound. Revoking again changes nothing, and is no event."""
     async with services.database.writing() as connection:
         key = await keys.revoke_of_any_organization(connection, key_id, now)
         if key is not None:
             changes = [Change("revoked_at", None, key.revoked_at)]
-            await announce_key(services, connection, Event.KEY_REVOKED, key, changes, request_id, now)
+            await announce_key(services, connection, Event.KEY_REVOKED, key, changes, request_id, now, by_key_id)
             return key
         key = await keys.find_of_any_organization(connection, key_id)
     if key is None:
@@ -121,3 +129,32 @@ async def find(services: Services, secret_hash: bytes, now: datetime) -> Key | N
         if key is not None and (key.last_used_at is None or now - key.last_used_at >= USE_IS_NOTED_EVERY):
             await keys.touch_of_any_organization(connection, key.id, now)
         return key
+
+
+async def own(services: Services, caller: Caller) -> list[Key]:
+    """The keys of the caller's organization in its environment, revoked ones too, the oldest first."""
+    async with services.database.reading() as connection:
+        found = await keys.of_organization(connection, caller.organization_id)
+    return [key for key in found if key.environment is caller.environment]
+
+
+async def create_own(services: Services, by: Key, wanted: NewKey, request_id: str, now: datetime) -> tuple[Key, str]:
+    """As `create`, for whoever has the key `by`: in its organization and environment, with none but its own scopes.
+
+    Raises ValidationError.
+    """
+    lacking = sorted(set(wanted.scopes) - by.scopes)
+    if lacking or not wanted.scopes:
+        message = f"cannot be {', '.join(lacking)}: your own key has not got that" if lacking else "must not be empty"
+        raise invalid("scopes", message)
+    wanted = replace(wanted, organization_id=by.organization_id, environment=by.environment)
+    return await create(services, wanted, request_id, now, by_key_id=by.id)
+
+
+async def revoke_own(services: Services, by: Key, key_id: str, request_id: str, now: datetime) -> Key:
+    """As `revoke`, for a key of the same organization and environment. Raises NotFound for any other."""
+    async with services.database.reading() as connection:
+        found = await keys.find_of_any_organization(connection, key_id)
+    if found is None or (found.organization_id, found.environment) != (by.organization_id, by.environment):
+        raise NotFound("There is no such key here.")
+    return await revoke(services, key_id, request_id, now, by_key_id=by.id)

@@ -1,0 +1,231 @@
+"""The pages of the numbers that are held: find them, point them somewhere, look into them, give them up."""
+
+from typing import Any
+
+from litestar import Response, Router, get, post
+from litestar.params import FromPath
+
+from nambari.api import shapes_of_time
+from nambari.api.queries import NumberListing
+from nambari.api.requests import is_id_form
+from nambari.api.shapes import NumberChanges
+from nambari.console.forms import Asked, Form, as_body, as_query
+from nambari.console.pages import page, spoken
+from nambari.console.problems import outcome, status_of, words
+from nambari.console.visit import asking, attempt, enter, redirect, visit
+from nambari.db import endpoints, events, phone_numbers
+from nambari.db.phone_numbers import Filter
+from nambari.domain.access import Scope
+from nambari.domain.endpoint import Endpoint
+from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.phone_number import FIELDS, PhoneNumber
+from nambari.domain.refusals import Refusal, ValidationError
+from nambari.domain.restore import restorable_until
+from nambari.domain.routing import Reject, Route
+from nambari.operations import clock
+from nambari.operations.configure import configure, number_not_found
+from nambari.operations.release import foresee, release
+from nambari.operations.restore import restore
+from nambari.operations.route import foresee as foresee_route
+
+SHOWN = 25
+MOST_ENDPOINTS = 100
+HISTORY_SHOWN = 20
+
+
+@get("/console/numbers", scope=Scope.NUMBERS_READ)
+async def list_numbers(request: Asked) -> Response[str]:
+    return await _list(request)
+
+
+async def _list(request: Asked) -> Response[str]:
+    here = visit(request)
+    who, problem, asked = here.caller, None, NumberListing(limit=SHOWN)
+    try:
+        asked = as_query(request, NumberListing)
+    except ValidationError as refusal:
+        problem = refusal
+    wanted = Filter(
+        status=asked.status.value if asked.status else None,
+        country=asked.country.value if asked.country else None,
+        type=asked.type,
+        endpoint_id=asked.endpoint_id,
+        contains=asked.contains,
+        tag=asked.tag,
+    )
+    async with here.services.database.reading() as connection:
+        found = await phone_numbers.page(
+            connection,
+            who.organization_id,
+            who.environment,
+            wanted,
+            limit=SHOWN,
+            offset=asked.offset,
+            starting_after=None,
+        )
+        own = await _endpoints(connection, request)
+    return page(
+        request,
+        "numbers.html",
+        status=status_of(problem) if problem else 200,
+        problem=problem,
+        sentence=words(problem) if problem else None,
+        numbers=[dict(zip(FIELDS, values, strict=False)) for values in found.items],
+        found=found,
+        offset=asked.offset,
+        shown=SHOWN,
+        asked={name: value for name, value in request.query_params.items() if value and name not in {"offset", "done"}},
+        endpoints=own,
+        names={each.id: each.name for each in own},
+        statuses=[(each.value, spoken(each).capitalize()) for each in NumberStatus],
+    )
+
+
+async def _endpoints(connection: Any, request: Asked) -> list[Endpoint]:
+    """Those that a number can be pointed at, as far as the key may see them."""
+    here = visit(request)
+    if not here.may(Scope.ENDPOINTS_READ):
+        return []
+    who = here.caller
+    found = await endpoints.page(
+        connection, who.organization_id, who.environment, limit=MOST_ENDPOINTS, offset=0, starting_after=None
+    )
+    return found.items
+
+
+@get("/console/numbers/{number_id:str}", scope=Scope.NUMBERS_READ)
+async def show_number(request: Asked, number_id: FromPath[str]) -> Response[str]:
+    return await _show(request, number_id)
+
+
+async def _show(
+    request: Asked, number_id: str, problem: Refusal | None = None, given: dict[str, Any] | None = None
+) -> Response[str]:
+    here = visit(request)
+    tenant = (here.caller.organization_id, here.caller.environment)
+    require_id_form(number_id)
+    async with here.services.database.reading() as connection:
+        found = await phone_numbers.find_with_endpoint(connection, *tenant, number_id)
+        if found is None:
+            raise number_not_found()
+        own = await _endpoints(connection, request)
+        history = await events.page(
+            connection,
+            *tenant,
+            events.Filter(subject_id=number_id),
+            limit=HISTORY_SHOWN,
+            offset=0,
+            starting_after=None,
+        )
+    number, endpoint = found
+    _, steps, decided = await foresee_route(here.services, here.caller, number_id)
+    return page(
+        request,
+        "number.html",
+        status=status_of(problem) if problem else 200,
+        problem=problem,
+        sentence=words(problem) if problem else None,
+        item=number,
+        endpoint=endpoint,
+        endpoints=own,
+        given=given or _given(number),
+        history=history,
+        names={each.id: each.name for each in own},
+        steps=steps,
+        route=decided if isinstance(decided, Route) else None,
+        reject=decided if isinstance(decided, Reject) else None,
+        sip=f"sip:{number.number}@{here.services.settings.sip_domain}",
+        restorable_until=restorable_until(number.released_at) if number.released_at else None,
+        time=await clock.read(here.services, here.caller),
+    )
+
+
+def _given(number: PhoneNumber) -> dict[str, Any]:
+    return {
+        "endpoint_id": number.endpoint_id or "",
+        "allow_inbound": number.allow_inbound,
+        "allow_outbound": number.allow_outbound,
+        "label": number.label or "",
+        "tags": ", ".join(number.tags),
+        "deletion_lock": number.deletion_lock,
+    }
+
+
+@post("/console/numbers/{number_id:str}", scope=Scope.NUMBERS_WRITE)
+async def configure_number(request: Asked, number_id: FromPath[str]) -> Response[str]:
+    """From the number's own page all of it; in place, in the list, where its calls go."""
+    here = visit(request)
+    form = here.posted
+    done = await outcome(_configure(request, number_id, form))
+    in_place = form.text("part") == "calls"
+    if isinstance(done, Refusal):
+        if in_place:
+            raise done
+        return await _show(request, number_id, done, form.values())
+    return redirect("/console/numbers?done=configured" if in_place else f"/console/numbers/{number_id}?done=configured")
+
+
+async def _configure(request: Asked, number_id: str, form: Form) -> PhoneNumber:
+    require_id_form(number_id)
+    body: dict[str, Any] = {
+        "allow_inbound": form.ticked("allow_inbound"),
+        "allow_outbound": form.ticked("allow_outbound"),
+    }
+    if form.texts("endpoint_id"):  # not there where the key may not see endpoints
+        body["endpoint_id"] = form.text("endpoint_id") or None
+    if form.text("part") != "calls":
+        body |= {
+            "label": form.text("label") or None,
+            "tags": form.words("tags"),
+            "deletion_lock": form.ticked("deletion_lock"),
+        }
+    read = as_body(body, NumberChanges)
+    changes = {name: getattr(read, name) for name in body}
+    here = visit(request)
+    now = await clock.read(here.services, here.caller)
+    return (await configure(here.services, attempt(request), number_id, changes, now)).result
+
+
+def require_id_form(number_id: str) -> None:
+    if not is_id_form(number_id):
+        raise number_not_found()
+
+
+@get("/console/numbers/{number_id:str}/release", scope=Scope.NUMBERS_WRITE)
+async def foresee_release(request: Asked, number_id: FromPath[str]) -> Response[str]:
+    """What would be lost; nothing is released."""
+    require_id_form(number_id)
+    here = visit(request)
+    now = await clock.read(here.services, here.caller)
+    foreseen = shapes_of_time.release_foreseen(*await foresee(here.services, asking(request), number_id, now))
+    async with here.services.database.reading() as connection:
+        found = await phone_numbers.find_with_endpoint(
+            connection, here.caller.organization_id, here.caller.environment, number_id
+        )
+    return page(request, "release.html", foreseen=foreseen, endpoint=found[1] if found else None, time=now)
+
+
+@post("/console/numbers/{number_id:str}/release", scope=Scope.NUMBERS_WRITE)
+async def release_number(request: Asked, number_id: FromPath[str]) -> Response[str]:
+    require_id_form(number_id)
+    here = visit(request)
+    await release(here.services, attempt(request), number_id, await clock.read(here.services, here.caller))
+    return redirect(f"/console/numbers/{number_id}?done=released")
+
+
+@post("/console/numbers/{number_id:str}/restore", scope=Scope.NUMBERS_WRITE)
+async def restore_number(request: Asked, number_id: FromPath[str]) -> Response[str]:
+    require_id_form(number_id)
+    here = visit(request)
+    now = await clock.read(here.services, here.caller)
+    done = await outcome(restore(here.services, attempt(request), number_id, now))
+    if isinstance(done, Refusal):
+        return await _show(request, number_id, done)
+    return redirect(f"/console/numbers/{number_id}?done=restored")
+
+
+ROUTER = Router(
+    "/",
+    route_handlers=[list_numbers, show_number, configure_number, foresee_release, release_number, restore_number],
+    before_request=enter,
+)
