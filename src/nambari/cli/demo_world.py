@@ -1,5 +1,6 @@
 """What is there to try in the demo? Numbers with prices, a customer who may buy them, keys; made once and kept."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from importlib.resources import as_file, files
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from nambari.cli import demo_neighbours
 from nambari.cli.session import operator
 from nambari.db import inventory
 from nambari.domain.access import Environment, hash_secret
@@ -14,12 +16,14 @@ from nambari.domain.endpoint import Endpoint, EndpointStatus, Target, check_targ
 from nambari.domain.kyc import Applicant, ApplicantKind
 from nambari.domain.offer import Search
 from nambari.domain.purchase import StockItem
-from nambari.operations import credit, endpoints, keys, kyc, organizations, stock
+from nambari.domain.refusals import NotFound
+from nambari.operations import credit, endpoints, keys, kyc, operators, organizations, stock
 from nambari.operations.keys import NewKey
-from nambari.wiring import Services
+from nambari.wiring import Services, new_secret_letters
 
 CREDITS_CENTS = 500_00
 CUSTOMER = "Acme Voice Agents"
+OPERATOR = "demo"
 SHOWN = (Environment.LIVE, "NG")
 STOCKED = ((Environment.LIVE, "live.csv.gz"), (Environment.TEST, "fiction.csv.gz"))
 COUNTRY_IN_BOTH = "GB"
@@ -29,7 +33,7 @@ ANYBODY = ""
 Tell = Callable[[str], None]
 
 
-class Customer(msgspec.Struct):
+class Customer(msgspec.Struct, kw_only=True):
     """What is written down between two starts. The secrets are nowhere else: the database has only hashes."""
 
     organization_id: str
@@ -37,9 +41,11 @@ class Customer(msgspec.Struct):
     live_key: str
     test_key: str
     proxy_key: str
+    operator_name: str = ""
+    operator_password: str = ""
 
 
-class World(Customer):
+class World(Customer, kw_only=True):
     """`inventory_id` and `number` are of one that nobody has bought yet; None where all are sold."""
 
     inventory_id: str | None
@@ -54,6 +60,10 @@ async def make(services: Services, tell: Tell) -> World:
     if customer is None or not await _known(services, customer):
         customer = await _enrol(services)
         _write(path, customer)
+    if not customer.operator_password:
+        customer.operator_name, customer.operator_password = await _appoint(services)
+        _write(path, customer)
+        await demo_neighbours.settle(services, customer.organization_id)
     item = await _for_sale(services, *SHOWN)
     return World(
         **msgspec.structs.asdict(customer),
@@ -123,7 +133,18 @@ async def _enrol(services: Services) -> Customer:
 
     live, test = [await key(organization_id, environment) for environment in Environment]
     proxy = await key(None, Environment.LIVE)
-    return Customer(organization_id, agent.id, live, test, proxy)
+    return Customer(
+        organization_id=organization_id, endpoint_id=agent.id, live_key=live, test_key=test, proxy_key=proxy
+    )
+
+
+async def _appoint(services: Services) -> tuple[str, str]:
+    """Somebody to sign in to the operators' pages; in place of one whose password was lost."""
+    password = new_secret_letters()
+    with contextlib.suppress(NotFound):
+        await operators.remove(services, OPERATOR)
+    await operators.create(services, OPERATOR, password, services.clock())
+    return OPERATOR, password
 
 
 async def _known(services: Services, customer: Customer) -> bool:

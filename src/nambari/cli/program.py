@@ -20,6 +20,7 @@ from nambari.cli import (
     inventory,
     keys,
     kyc,
+    operators,
     organizations,
     porting,
     rates,
@@ -49,7 +50,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for each in (
-    *(demo, serving, backup, doctor, organizations, keys, kyc, credits, audit, inventory, rates),
+    *(demo, serving, backup, doctor, organizations, keys, operators, kyc, credits, audit, inventory, rates),
     *(requirements, carriers, porting),
 ):
     each.add_to(app)

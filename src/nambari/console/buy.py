@@ -13,10 +13,10 @@ from nambari.console.pages import page
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import asking, attempt, enter, redirect, visit
 from nambari.db import endpoints, holds, inventory, kyc, purchases
-from nambari.db.inventory import Search
 from nambari.domain.access import Scope
 from nambari.domain.e164 import country_name
 from nambari.domain.hold import MOST_HOLDS, USUAL_MINUTES, Hold
+from nambari.domain.offer import Search
 from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.purchase import Facts, Order
 from nambari.domain.refusals import Refusal, ValidationError
@@ -165,6 +165,7 @@ async def _facts(request: Asked, inventory_id: str) -> Facts:
             here.caller.environment,
             inventory_id=inventory_id,
             endpoint_id=None,
+            fallback_endpoint_id=None,
             idempotency_key=None,
             currency=here.services.settings.currency,
             now=here.services.clock(),

@@ -23,7 +23,7 @@ from nambari.console.visit import (
     visit,
 )
 from nambari.domain.access import Scope
-from nambari.domain.refusals import Refusal
+from nambari.domain.refusals import InsufficientScope, Refusal
 from nambari.operations import sessions
 
 
@@ -99,7 +99,7 @@ async def _sign_out(request: Asked, cookie: str, where: str) -> Response[str]:
 
 
 _HOMES = {
-    Scope.NUMBERS_READ: HOME,
+    Scope.NUMBERS_READ: "/console/numbers",
     Scope.ENDPOINTS_READ: "/console/endpoints",
     Scope.BILLING_READ: "/console/credits",
     Scope.WEBHOOKS_READ: "/console/events",
@@ -112,7 +112,10 @@ _HOMES = {
 async def home(request: Asked) -> Response[str]:
     """The first page that the key may read."""
     here = visit(request)
-    return redirect(next((path for scope, path in _HOMES.items() if here.may(scope)), HOME))
+    found = next((path for scope, path in _HOMES.items() if here.may(scope)), None)
+    if found is None:
+        raise InsufficientScope("", required=Scope.NUMBERS_READ)
+    return redirect(found)
 
 
 VISITORS = Router("/", route_handlers=[show, sign_in, show_operator, sign_in_operator], before_request=enter_as_visitor)

@@ -121,6 +121,22 @@ async def page(
     return Page([row[:-1] for row in rows[:limit]], total, has_more=len(rows) > limit)
 
 
+async def in_trouble_of_all(connection: Connection, environment: Environment, limit: int) -> list[dict[str, Any]]:
+    """What is suspended, or on its way from somewhere to somewhere, with whose it is; the longest so first."""
+    rows = await connection.fetch(
+        """
+        SELECT n.id, n.number, n.country, n.status, n.status_reason, n.monthly_cost_cents, n.updated_at, n.releases_at,
+               n.organization_id, o.name AS organization
+        FROM phone_numbers AS n JOIN organizations AS o ON o.id = n.organization_id
+        WHERE n.environment = $1 AND n.status IN ('suspended', 'pending', 'porting')
+        ORDER BY n.updated_at, n.id LIMIT $2
+        """,
+        environment,
+        limit,
+    )
+    return [dict(row) for row in rows]
+
+
 def _where(organization_id: str, environment: Environment, wanted: Filter) -> tuple[str, list[Any]]:
     """The conditions as SQL with numbered parameters, and the parameters."""
     values: list[Any] = [organization_id, environment]

@@ -9,6 +9,7 @@ from nambari.db.engine import Connection
 from nambari.db.phone_numbers import phone_number
 from nambari.domain.access import Environment
 from nambari.domain.phone_number import FIELDS, PhoneNumber
+from nambari.domain.projection import Upcoming
 from nambari.domain.renewal import SHORT_OF_CREDITS, Due, Renewal
 
 _COLUMNS = ", ".join((*FIELDS, "billing_anchor_at", "retry_at"))
@@ -153,6 +154,20 @@ async def upcoming(
         until,
     )
     return [phone_number(row) for row in rows]
+
+
+async def ahead(connection: Connection, organization_id: str, environment: Environment) -> list[Upcoming]:
+    """All that will ask for months: what is held and renews."""
+    rows = await connection.fetch(
+        """
+        SELECT renews_at, billing_anchor_at, monthly_cost_cents FROM phone_numbers
+        WHERE organization_id = $1 AND environment = $2 AND status IN ('active', 'suspended')
+          AND renews_at IS NOT NULL
+        """,
+        organization_id,
+        environment,
+    )
+    return [Upcoming(row["renews_at"], row["billing_anchor_at"], row["monthly_cost_cents"]) for row in rows]
 
 
 async def set_release_dates(

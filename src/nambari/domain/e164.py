@@ -154,6 +154,11 @@ def country_name(code: str) -> str:
     return _country_name(code) or code
 
 
+def countries() -> list[tuple[str, str]]:
+    """All that libphonenumber knows, code and English name, by name."""
+    return sorted(((code, country_name(code)) for code in phonenumbers.SUPPORTED_REGIONS), key=lambda each: each[1])
+
+
 def main_country(calling_code: str) -> str | None:
     """The country that numbers of this calling code are written in; None for a code of none."""
     codes = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(calling_code), ())

@@ -26,6 +26,10 @@ CREATE TABLE console_sessions (
     CHECK (num_nonnulls(key_id, operator_id) = 1)
 );
 CREATE INDEX console_sessions_by_end ON console_sessions (expires_at);
+
+-- What operators look after is few among the many that are in order.
+CREATE INDEX phone_numbers_in_trouble ON phone_numbers (environment, updated_at, id)
+    WHERE status IN ('suspended', 'pending', 'porting');
 """
 
 

@@ -1,0 +1,84 @@
+"""The page of the API keys: who else may call, with what. A new one is shown once."""
+
+from datetime import UTC, datetime
+
+from litestar import Response, Router, get, post
+from litestar.params import FromPath
+
+from nambari.api.requests import is_id_form
+from nambari.console.forms import Asked
+from nambari.console.pages import page
+from nambari.console.problems import outcome, status_of, words
+from nambari.console.visit import SIGN_IN, enter, redirect, visit
+from nambari.domain.access import ORGANIZATION_SCOPES, Key, Scope
+from nambari.domain.refusals import NotFound, Refusal, invalid
+from nambari.operations import keys
+from nambari.operations.keys import NewKey
+
+
+@get("/console/keys", scope=Scope.API_KEYS_READ)
+async def list_keys(request: Asked) -> Response[str]:
+    return await _list(request)
+
+
+async def _list(request: Asked, problem: Refusal | None = None, made: tuple[Key, str] | None = None) -> Response[str]:
+    here = visit(request)
+    assert here.key is not None  # noqa: S101 - a customer's page
+    form = here.form if problem else None
+    return page(
+        request,
+        "keys.html",
+        status=status_of(problem) if problem else 200,
+        problem=problem,
+        sentence=words(problem) if problem else None,
+        keys=list(reversed(await keys.own(here.services, here.caller))),
+        made=made,
+        scopes=[each.value for each in Scope if each in ORGANIZATION_SCOPES and each in here.key.scopes],
+        chosen=form.texts("scopes") if form else [],
+        given=form.values() if form else {},
+    )
+
+
+@post("/console/keys", scope=Scope.API_KEYS_WRITE)
+async def create_key(request: Asked) -> Response[str]:
+    done = await outcome(_create(request))
+    return await _list(request, done) if isinstance(done, Refusal) else await _list(request, made=done)
+
+
+async def _create(request: Asked) -> tuple[Key, str]:
+    here = visit(request)
+    assert here.key is not None  # noqa: S101 - a customer's page
+    form = here.posted
+    wanted = NewKey(
+        organization_id=here.key.organization_id,
+        environment=here.key.environment,
+        name=form.text("name"),
+        scopes=form.texts("scopes"),
+        allowed_ips=form.words("allowed_ip"),
+        expires_at=_end_of(form.text("expires_at")),
+    )
+    return await keys.create_own(here.services, here.key, wanted, here.request_id, here.services.clock())
+
+
+def _end_of(day: str) -> datetime | None:
+    """The end of a day, UTC. Raises ValidationError."""
+    if not day:
+        return None
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    except ValueError:
+        raise invalid("expires_at", "must be a day, such as 2030-01-31") from None
+
+
+@post("/console/keys/{key_id:str}/revoke", scope=Scope.API_KEYS_WRITE)
+async def revoke_key(request: Asked, key_id: FromPath[str]) -> Response[str]:
+    """Who revokes the key that they are signed in with has signed out."""
+    here = visit(request)
+    assert here.key is not None  # noqa: S101 - a customer's page
+    if not is_id_form(key_id):
+        raise NotFound("There is no such key here.")
+    await keys.revoke_own(here.services, here.key, key_id, here.request_id, here.services.clock())
+    return redirect(SIGN_IN if key_id == here.key.id else "/console/keys?done=revoked")
+
+
+ROUTER = Router("/", route_handlers=[list_keys, create_key, revoke_key], before_request=enter)
