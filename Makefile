@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NPM := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/npm/*/package-lock.json))
 
-.PHONY: help setup run test simulate check format lock docs bench
+.PHONY: help setup run test images simulate check format lock docs bench
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json
-	@command -v npm >/dev/null || { echo "The tests need npm, to verify signatures with a library that customers use, and there is none here; on Debian: apt-get install nodejs npm" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "The tests need npm, for what customers use in JavaScript and for what looks at the console's pages, and there is none here; on Debian: apt-get install nodejs npm" >&2; exit 1; }
 	@echo "Installing the locked packages into $*/node_modules …"
 	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -33,6 +33,9 @@ run: setup ## the demo: PostgreSQL, inventory, keys, curl lines, the service
 
 test: setup $(NPM) ## every test
 	@$(BIN)/pytest
+
+images: setup $(NPM) ## take the pictures of docs/images anew
+	@IMAGES=docs/images $(BIN)/pytest tests/console/test_pictures.py
 
 simulate: setup ## random customers, crashes and time, until interrupted; SEED=n [STEPS=n] plays one story
 	@$(BIN)/python -m tests.simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from nambari.domain.projection import Projection
 
 WIDTH, HEIGHT = 900, 260
-LEFT, RIGHT, TOP, BOTTOM = 84, 16, 16, 30
+LEFT, RIGHT, TOP, BOTTOM = 64, 4, 16, 30
 STEPS_OF_SCALE = 4
 
 
