@@ -8,6 +8,7 @@ from tests.cast import READ_ONLY, assert_invariants
 from tests.console.conftest import Town, Visitor
 
 from nambari.domain.access import Environment
+from nambari.operations.deliver import place
 
 
 async def bought(town: Town, visitor: Visitor, inventory_id: str, **fields: Any) -> str:
@@ -365,3 +366,28 @@ async def test_an_operator_sees_the_stock_and_what_is_in_trouble(town: Town) -> 
     trouble = (await operator.get("/console/operator/numbers")).text
     assert alice.organization_id in trouble
     assert "Suspended" in trouble
+
+
+async def test_a_delivery_that_failed_is_sent_again(town: Town) -> None:
+    visitor = await town.at_the_console((await town.person()).api_key)
+    await visitor.post("/console/webhooks", url="https://example.com/hook", events=["endpoint.*"])
+    await visitor.post("/console/endpoints/new/custom", name="Agent", url="sip:a@agent.example.com", active="1")
+    # An event is placed about a second after it happened, once nothing can come before it any more.
+    while not await town.value("SELECT count(*) FROM deliveries"):
+        await place(town.services, town.services.clock(), 100)
+    async with town.services.database.writing() as connection:
+        await connection.execute(
+            "UPDATE deliveries SET status = 'failed', attempts = 8, response_status = 503, error = 'It answered 503.',"
+            " next_attempt_at = NULL"
+        )
+    webhook_id, delivery_id = await town.value("SELECT id FROM webhooks"), await town.value("SELECT id FROM deliveries")
+    shown = (await visitor.get(f"/console/webhooks/{webhook_id}?status=failed")).text
+    assert [each for each in ("endpoint.created", "It answered 503.", "8 attempts") if each not in shown] == []
+    again = f"/console/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"
+    assert (await visitor.post(again)).headers["location"] == f"/console/webhooks/{webhook_id}?done=replayed"
+    [row] = await town.fetch("SELECT status, attempts FROM deliveries")
+    assert tuple(row) == ("pending", 0)
+    await visitor.post(f"/console/webhooks/{webhook_id}/status", status="inactive")
+    answer = await visitor.post(again)
+    assert (answer.status_code, "Activate it first" in answer.text) == (409, True)
+    assert "endpoint.created" in (await visitor.get("/console/events?event=endpoint.*")).text

@@ -157,8 +157,19 @@ def test_two_at_once_and_a_test_world(tmp_path: Path) -> None:
         assert re.fullmatch(r"\+1\d{3}5550\d{3}", found["phone_numbers"][0]["number"]), "not a number of fiction"
         item = {"inventory_id": found["phone_numbers"][0]["inventory_id"]}
         assert httpx2.post(f"{one.url}/v1/phone-numbers", headers=headers, json=item).status_code == 201
+        name, password = re.findall(r"as (\w+), with the password (\w+)", one.text)[0]
+        assert "KYC review" in signed_in(f"{one.url}/console/operator", name=name, password=password)
+        for key, holds in ((one.live_key, "You have no numbers yet"), (one.test_key, "Support line")):
+            assert holds in signed_in(f"{one.url}/console", api_key=key)
         live = {"x-api-key": one.live_key}
         assert httpx2.get(f"{one.url}/v1/phone-numbers", headers=live).json()["total"] == 0
+
+
+def signed_in(url: str, **given: str) -> str:
+    """The page that who signs in there comes to."""
+    with httpx2.Client(follow_redirects=True) as client:
+        token = re.findall(r'name="form_token" value="(\w+)"', client.get(f"{url}/sign-in").text)[0]
+        return str(client.post(f"{url}/sign-in", data={"form_token": token, **given}).text)
 
 
 def test_keys_that_cannot_be_read_are_made_anew(tmp_path: Path) -> None:

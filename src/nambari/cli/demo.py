@@ -82,9 +82,9 @@ def show(world: World, port: int, folder: Path, seconds: float) -> None:
         ("SIP proxy key", world.proxy_key, "of no organization: reads routes"),
     ):
         _console.print(f"  {name:<14}{value}  [dim]{meaning}[/dim]")
-    _console.print(f"\n[bold]Console[/bold] {url}/console  [dim]sign in with the live or the test key[/dim]")
-    _console.print(f"  for operators {url}/console/operator")
-    _console.print(f"  [dim]name[/dim] {world.operator_name}  [dim]password[/dim] {world.operator_password}")
+    _console.print(f"\nConsole       {url}/console  [dim]sign in with the live or the test key[/dim]")
+    who = f"as {world.operator_name}, with the password {world.operator_password}"
+    _console.print(f"Operators     {url}/console/operator  [dim]{who}[/dim]")
     _console.print("\nPaste these into another terminal, one after the other:\n")
     for title, line in curl_lines(world, f"{url}/v1"):
         _console.print(f"[dim]# {escape(title)}[/dim]\n{escape(line)}\n", style=None)
