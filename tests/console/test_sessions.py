@@ -1,12 +1,18 @@
 """Who gets in, for how long, with which forms, and what can be read of it?"""
 
+import hashlib
 import re
+from dataclasses import replace
 from datetime import timedelta
 
+from tests.conftest import started
 from tests.console.conftest import PASSWORD, Town
 
+from nambari.api.app import application, with_request_id
+from nambari.console.app import CONSOLE
 from nambari.domain.access import hash_secret
 from nambari.operations import forget, keys, operators
+from nambari.settings import Settings
 
 PAGES = ("numbers", "buy", "endpoints", "credits", "events", "webhooks", "keys", "kyc")
 
@@ -209,3 +215,21 @@ async def test_a_removed_operator_is_out_at_once(town: Town) -> None:
     visitor = await town.operators_visit()
     await operators.remove(town.services, "ada")
     assert (await visitor.get("/console/operator")).headers["location"].startswith("/console/operator/sign-in")
+
+
+async def test_only_a_trusted_proxy_is_believed_about_https(dsn: str, settings: Settings) -> None:
+    app = application(replace(settings, trusted_proxies=("192.0.2.1",)), dsn, doors=(CONSOLE,))
+    async with started(app):
+        town = Town(app.state.services, with_request_id(app))
+        api_key = (await town.person()).api_key
+        for address, secure in (("192.0.2.1", True), ("127.0.0.1", False)):
+            visitor = town.visitor(address=address)
+            visitor.client.headers["x-forwarded-proto"] = "https"
+            await visitor.get("/console/sign-in")
+            # Its own cookie is for https alone, and the client is not at one.
+            token = hashlib.sha256(b"form a").hexdigest()
+            visitor.client.headers["cookie"] = "nambari_visitor=a"
+            answer = await visitor.client.post("/console/sign-in", data={"form_token": token, "api_key": api_key})
+            assert answer.status_code == 303
+            assert ("Secure" in answer.headers["set-cookie"]) == secure, address
+        await town.close()
