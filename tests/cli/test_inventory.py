@@ -80,6 +80,7 @@ def test_a_number_alone_becomes_stock_at_the_rate_cards_price(nambari: Run, file
     assert row.pop("id").startswith("inv_")
     assert row.pop("available_since") == row.pop("created_at")
     assert row.pop("released_by") is None
+    assert row.pop("give_back_at") is None
     assert row == {"number": FIRST, "environment": "live", **LONDON, **OF_THE_RATE_CARD}
     assert beside(path) == ["numbers.csv"]
 
