@@ -12,14 +12,14 @@ help: ## what can be made
 
 setup: $(STAMP) ## the environment, from the lock file, at .venv
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nambari needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 setup")'
 	@$(PYTHON) -m venv .venv || { echo "This Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing the locked dependencies into .venv …"
 	@grep -A 40 '^uv==' requirements.lock | awk 'NR > 1 && /^[a-z]/ {exit} {print}' > .venv/uv.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable clients/python
 	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json
@@ -62,4 +62,4 @@ bench: setup ## measure, beside what bounds us
 	$(BIN)/python -m bench.delivering
 
 lock: ## resolve the dependencies anew
-	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-emit-package nambari-client --no-header --quiet --upgrade --output-file requirements.lock

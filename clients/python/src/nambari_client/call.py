@@ -1,0 +1,115 @@
+"""What is one request to the API? A plain value, made by an operation and sent by a client: nothing here does IO."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+from uuid import uuid4
+
+from msgspec import UNSET
+
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+PageOf = TypeVar("PageOf")
+
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[Answer]):
+    """`answer` is the type to read the answer as. `repeatable`: sent twice, it does no more than sent once."""
+
+    method: str
+    path: str
+    answer: Any
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    idempotency_key: str | None = None
+    repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PagedCall(Generic[Item, PageOf]):
+    """The call for the first page of a list; `name` is the field of a page that holds its items."""
+
+    first: Call[PageOf]
+    name: str
+
+    def items(self, page: PageOf) -> list[Item]:
+        found: list[Item] = getattr(page, self.name)
+        return found
+
+    def after(self, call: Call[PageOf], page: PageOf) -> Call[PageOf] | None:
+        """The call for the page that follows this one, None after the last.
+
+        By the id of the last item, as that is stable while things come and go; the search of what is for sale has
+        nothing but the offset.
+        """
+        items = self.items(page)
+        if not (items and getattr(page, "has_more", False)):
+            return None
+        last = getattr(items[-1], "id", None)
+        query = {name: value for name, value in call.query.items() if name != "offset"}
+        if last is not None:
+            return replace(call, query={**query, "starting_after": last})
+        passed = int(call.query.get("offset", 0)) + len(items)
+        return replace(call, query={**query, "offset": str(passed)})
+
+
+def read(answer: Any, *path: str, **query: Any) -> Call[Any]:
+    """A GET. What is None is left out of the query."""
+    asked = {name: _text(value) for name, value in query.items() if value is not None}
+    return Call(method="GET", path=_path(path), answer=answer, query=asked, repeatable=True)
+
+
+def pages(answer: Any, name: str, *path: str, **query: Any) -> PagedCall[Any, Any]:
+    return PagedCall(read(answer, *path, **query), name)
+
+
+def write(
+    method: str,
+    answer: Any,
+    *path: str,
+    key: str | None,
+    body: Mapping[str, Any] | None = None,
+    query: Mapping[str, str] | None = None,
+) -> Call[Any]:
+    """What changes something, under an idempotency key: a new one if none is given. So it may be repeated."""
+    if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise ValueError(f"An idempotency key is 1 to {LONGEST_KEY} printable ASCII characters.")
+    return Call(
+        method=method,
+        path=_path(path),
+        answer=answer,
+        query=query or {},
+        body=body,
+        idempotency_key=key or str(uuid4()),
+        repeatable=True,
+    )
+
+
+def ask(answer: Any, *path: str, body: Mapping[str, Any]) -> Call[Any]:
+    """A POST that changes nothing, so that it takes no idempotency key and may be repeated."""
+    return Call(method="POST", path=_path(path), answer=answer, body=body, repeatable=True)
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """A body of those fields that are not left out: None is left out as UNSET is."""
+    return {name.rstrip("_"): value for name, value in fields.items() if value is not None and value is not UNSET}
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    """A body of changes: UNSET leaves a field as it is, None makes it null."""
+    return {name: value for name, value in fields.items() if value is not UNSET}
+
+
+def _path(parts: tuple[str, ...]) -> str:
+    """Each part quoted. An id that is empty or dots would name another path: a deletion must not reach that."""
+    for part in parts:
+        if part.strip(".") == "":
+            raise ValueError(f"{part!r} is no id. Give one that the API has shown.")
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _text(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

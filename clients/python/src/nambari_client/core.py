@@ -1,0 +1,211 @@
+"""How does a call become a request, an answer an object, a failure an exception, and when is it sent again?
+
+All of it without IO, so that the synchronous and the asynchronous client have nothing of their own but the sending.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+from tenacity import RetryCallState, stop_after_attempt, wait_exponential_jitter, wait_random
+
+from nambari_client.call import Call
+from nambari_client.errors import (
+    BY_CODE,
+    ApiError,
+    ConnectionFailed,
+    IdempotencyConflict,
+    NambariError,
+    NoApiKey,
+    RateLimitExceeded,
+    ServiceUnavailable,
+    UnexpectedAnswer,
+)
+
+Answer = TypeVar("Answer")
+
+VERSION = "0.1.0"
+API_KEY = "NAMBARI_API_KEY"
+BASE_URL = "NAMBARI_BASE_URL"
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+CONNECT_SECONDS = 10.0
+GATEWAYS = frozenset({502, 503, 504})
+"""What a proxy in between answers for a server that it did not hear: it may have been done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often a request is sent at most, and how long is waited in between.
+
+    A server that asks for a longer wait than `longest_wait_seconds` is not waited for: the refusal is raised.
+    """
+
+    attempts: int = 4
+    first_wait_seconds: float = 0.25
+    longest_wait_seconds: float = 20.0
+
+
+class ErrorBody(msgspec.Struct):
+    error: str
+    code: str
+    details: dict[str, Any] | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+
+
+class Core:
+    """Whom a client asks, as whom, and how patiently."""
+
+    def __init__(self, api_key: str | None, base_url: str | None, timeout_seconds: float, retries: Retries) -> None:
+        """Raises NoApiKey, ValueError."""
+        self.base_url = read_base_url(base_url or os.environ.get(BASE_URL, "").strip() or DEFAULT_BASE_URL)
+        self._key = read_key(api_key or os.environ.get(API_KEY, ""))
+        self.timeout = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
+        self._retries = retries
+
+    # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def request(self, call: Call[Any]) -> httpx2.Request:
+        headers = {
+            "x-api-key": self._key,
+            "accept": "application/json",
+            "user-agent": f"nambari-client/{VERSION} python",
+        }
+        if call.idempotency_key is not None:
+            headers["idempotency-key"] = call.idempotency_key
+        content = None
+        if call.body is not None:
+            headers["content-type"] = "application/json"
+            content = msgspec.json.encode(call.body)
+        return httpx2.Request(
+            call.method,
+            self.base_url + call.path,
+            params=dict(call.query),
+            headers=headers,
+            content=content,
+            extensions={"timeout": self.timeout.as_dict()},
+        )
+
+    # ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def read(self, call: Call[Answer], response: httpx2.Response) -> Answer:
+        """The object that was answered. Raises ApiError, UnexpectedAnswer."""
+        if not response.is_success:
+            raise refusal(response)
+        try:
+            found: Answer = msgspec.json.decode(response.content, type=call.answer)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise _unexpected(response, f"its body cannot be read ({error})") from None
+        return found
+
+    def failure(self, call: Call[Any], error: httpx2.TransportError) -> ConnectionFailed:
+        never_sent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+        what = "cannot be reached" if never_sent else "did not answer"
+        why = str(error) or type(error).__name__
+        return ConnectionFailed(
+            f"{self.base_url} {what} ({why}). Check the base URL and the network.",
+            outcome_unknown=not never_sent,
+            idempotency_key=call.idempotency_key,
+        )
+
+    # ── Once more ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def retrying(self, call: Call[Any]) -> dict[str, Any]:
+        """What tenacity is to do for this call."""
+        retries = self._retries
+        backoff = wait_exponential_jitter(
+            initial=retries.first_wait_seconds, max=retries.longest_wait_seconds, jitter=retries.first_wait_seconds
+        )
+        spread = wait_random(0, retries.first_wait_seconds)
+
+        def again(state: RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            if asked_wait(error) > retries.longest_wait_seconds:
+                return False
+            return may_repeat(call, error, first=state.attempt_number == 1)
+
+        def wait(state: RetryCallState) -> float:
+            """Never shorter than the server asked for; spread, so that those sent away do not come back together."""
+            error = state.outcome.exception() if state.outcome else None
+            asked = asked_wait(error)
+            return asked + spread(state) if asked else backoff(state)
+
+        return {"retry": again, "wait": wait, "stop": stop_after_attempt(max(1, retries.attempts)), "reraise": True}
+
+
+def may_repeat(call: Call[Any], error: BaseException | None, *, first: bool) -> bool:
+    """Whether sending again cannot do twice what was asked once.
+
+    429 and 503 of the API itself say that nothing was done. After a lost connection nobody knows: then only what is
+    repeatable is sent again, and an idempotency key that is in use is that of our own request, which is still running.
+    """
+    match error:
+        case RateLimitExceeded() | ServiceUnavailable():
+            return True
+        case ConnectionFailed():
+            return call.repeatable or not error.outcome_unknown
+        case UnexpectedAnswer():
+            return call.repeatable and error.status in GATEWAYS
+        case IdempotencyConflict():
+            return not first
+        case _:
+            return False
+
+
+def asked_wait(error: BaseException | None) -> float:
+    """Seconds, 0 if the server did not say."""
+    return (error.retry_after_seconds or 0.0) if isinstance(error, ApiError) else 0.0
+
+
+def refusal(response: httpx2.Response) -> NambariError:
+    """The exception of an answer that is no success."""
+    try:
+        body = msgspec.json.decode(response.content, type=ErrorBody)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _unexpected(response, "it is none of the API's answers")
+    retry_after = body.retry_after if body.retry_after is not None else _seconds(response.headers)
+    return BY_CODE.get(body.code, ApiError)(
+        body.error,
+        status=response.status_code,
+        code=body.code,
+        details=body.details,
+        request_id=body.request_id or response.headers.get("x-request-id"),
+        retry_after_seconds=retry_after,
+    )
+
+
+def _unexpected(response: httpx2.Response, why: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"{response.request.url} answered {response.status_code}, and {why}. Check the base URL.",
+        status=response.status_code,
+        request_id=response.headers.get("x-request-id"),
+    )
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    try:
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def read_key(text: str) -> str:
+    key = text.strip()
+    if not key:
+        raise NoApiKey(f"There is no API key. Set {API_KEY}, or give the client `api_key`.")
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("The API key has letters that no key has. Copy it again.")
+    return key
+
+
+def read_base_url(text: str) -> str:
+    """Without the `/v1` and the slash that it may end with: the paths of the operations begin with it."""
+    url = text.strip().rstrip("/").removesuffix("/v1")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is no base URL, such as https://api.example.com or {DEFAULT_BASE_URL}.")
+    return url

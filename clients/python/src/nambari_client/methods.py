@@ -1,0 +1,134 @@
+"""How is an operation made a method of both clients? Once as it is, once to be awaited, with the same parameters."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import wraps
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from nambari_client.call import Call, PagedCall
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+PageOf = TypeVar("PageOf")
+
+
+class Sender(Protocol):
+    def send(self, call: Call[Answer]) -> Answer: ...
+
+
+class AsyncSender(Protocol):
+    async def send(self, call: Call[Answer]) -> Answer: ...
+
+
+class Pages(Generic[Item, PageOf]):
+    """A list, fetched as it is walked: its items by iterating, its pages by `pages()`, the first alone by `page()`."""
+
+    def __init__(self, sender: Sender, call: PagedCall[Item, PageOf]) -> None:
+        self._sender = sender
+        self._call = call
+
+    def __iter__(self) -> Iterator[Item]:
+        for page in self.pages():
+            yield from self._call.items(page)
+
+    def pages(self) -> Iterator[PageOf]:
+        call: Call[PageOf] | None = self._call.first
+        while call is not None:
+            page = self._sender.send(call)
+            yield page
+            call = self._call.after(call, page)
+
+    def page(self) -> PageOf:
+        return self._sender.send(self._call.first)
+
+
+class AsyncPages(Generic[Item, PageOf]):
+    """A list, fetched as it is walked: its items by `async for`, its pages by `pages()`, the first by `page()`."""
+
+    def __init__(self, sender: AsyncSender, call: PagedCall[Item, PageOf]) -> None:
+        self._sender = sender
+        self._call = call
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        async for page in self.pages():
+            for item in self._call.items(page):
+                yield item
+
+    async def pages(self) -> AsyncIterator[PageOf]:
+        call: Call[PageOf] | None = self._call.first
+        while call is not None:
+            page = await self._sender.send(call)
+            yield page
+            call = self._call.after(call, page)
+
+    async def page(self) -> PageOf:
+        return await self._sender.send(self._call.first)
+
+
+class _Method:
+    """Explains itself as the operation does."""
+
+    def __init__(self, operation: Callable[..., Any]) -> None:
+        self.operation = operation
+        self.__doc__ = operation.__doc__
+
+    def _bound(self, bind: Callable[[Any], Any]) -> Any:
+        operation = self.operation
+
+        @wraps(operation)
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return bind(operation(*args, **kwargs))
+
+        return method
+
+
+class Does(_Method, Generic[P, Answer]):
+    def __init__(self, operation: Callable[P, Call[Answer]]) -> None:
+        super().__init__(operation)
+
+    @overload
+    def __get__(self, client: None, owner: Any) -> "Does[P, Answer]": ...
+    @overload
+    def __get__(self, client: Sender, owner: Any) -> Callable[P, Answer]: ...
+    def __get__(self, client: Sender | None, owner: Any) -> "Does[P, Answer] | Callable[P, Answer]":
+        return self if client is None else self._bound(client.send)
+
+
+class Lists(_Method, Generic[P, Item, PageOf]):
+    def __init__(self, operation: Callable[P, PagedCall[Item, PageOf]]) -> None:
+        super().__init__(operation)
+
+    @overload
+    def __get__(self, client: None, owner: Any) -> "Lists[P, Item, PageOf]": ...
+    @overload
+    def __get__(self, client: Sender, owner: Any) -> Callable[P, Pages[Item, PageOf]]: ...
+    def __get__(self, client: Sender | None, owner: Any) -> "Lists[P, Item, PageOf] | Callable[P, Pages[Item, PageOf]]":
+        return self if client is None else self._bound(lambda call: Pages(client, call))
+
+
+class AsyncDoes(_Method, Generic[P, Answer]):
+    def __init__(self, operation: Callable[P, Call[Answer]]) -> None:
+        super().__init__(operation)
+
+    @overload
+    def __get__(self, client: None, owner: Any) -> "AsyncDoes[P, Answer]": ...
+    @overload
+    def __get__(self, client: AsyncSender, owner: Any) -> Callable[P, Coroutine[Any, Any, Answer]]: ...
+    def __get__(
+        self, client: AsyncSender | None, owner: Any
+    ) -> "AsyncDoes[P, Answer] | Callable[P, Coroutine[Any, Any, Answer]]":
+        return self if client is None else self._bound(client.send)
+
+
+class AsyncLists(_Method, Generic[P, Item, PageOf]):
+    def __init__(self, operation: Callable[P, PagedCall[Item, PageOf]]) -> None:
+        super().__init__(operation)
+
+    @overload
+    def __get__(self, client: None, owner: Any) -> "AsyncLists[P, Item, PageOf]": ...
+    @overload
+    def __get__(self, client: AsyncSender, owner: Any) -> Callable[P, AsyncPages[Item, PageOf]]: ...
+    def __get__(
+        self, client: AsyncSender | None, owner: Any
+    ) -> "AsyncLists[P, Item, PageOf] | Callable[P, AsyncPages[Item, PageOf]]":
+        return self if client is None else self._bound(lambda call: AsyncPages(client, call))

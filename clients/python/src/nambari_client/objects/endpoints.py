@@ -1,0 +1,32 @@
+"""What does the API answer about endpoints?"""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from nambari_client.objects.paging import Page
+
+
+class Endpoint(Struct, kw_only=True):
+    """`url` is a SIP URI for an agent, an https URL for a webhook. `secret` is shown when it is made, never again."""
+
+    id: str
+    name: str
+    type: str
+    url: str
+    status: str
+    provider: str | None
+    provider_config: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    secret: str | None = None
+
+
+class EndpointPage(Page, kw_only=True):
+    endpoints: list[Endpoint]
+
+
+class DeletedEndpoint(Struct, kw_only=True):
+    id: str
+    deleted: bool

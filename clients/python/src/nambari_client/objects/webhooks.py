@@ -1,0 +1,72 @@
+"""What does the API answer about events, and those who are told of them?"""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from nambari_client.objects.paging import Page
+
+
+class Event(Struct, kw_only=True):
+    """What is posted to webhooks. `id` is the same at every attempt: who has seen it before need not act again."""
+
+    id: str
+    event: str
+    timestamp: datetime
+    data: dict[str, Any]
+
+
+class EventPage(Struct, kw_only=True):
+    """Oldest first. What comes later is never put in before what was shown."""
+
+    events: list[Event]
+    limit: int
+    has_more: bool
+
+
+class Webhook(Struct, kw_only=True):
+    """`disabled` is what we make of one at which nothing arrived for a week. `secret` is shown when it is made."""
+
+    id: str
+    url: str
+    events: list[str]
+    status: str
+    failing_since: datetime | None
+    previous_secret_until: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    secret: str | None = None
+
+
+class WebhookPage(Page, kw_only=True):
+    webhooks: list[Webhook]
+
+
+class DeletedWebhook(Struct, kw_only=True):
+    id: str
+    deleted: bool
+
+
+class Delivery(Struct, kw_only=True):
+    """One event on its way to one webhook, and what came of the last attempt."""
+
+    id: str
+    webhook_id: str
+    event_id: str
+    event: str
+    subject_id: str
+    status: str
+    attempts: int
+    response_status: int | None
+    duration_ms: int | None
+    error: str | None
+    next_attempt_at: datetime | None
+    last_attempt_at: datetime | None
+    created_at: datetime
+
+
+class DeliveryPage(Page, kw_only=True):
+    """The newest event first."""
+
+    deliveries: list[Delivery]

@@ -1,0 +1,21 @@
+"""Where does a call go? For SIP proxies, with an operator's key.
+
+Asked again with the same call id, a call leaves no second event: so both may be repeated.
+"""
+
+from nambari_client.call import Call, ask, given
+from nambari_client.objects import AllowedCall, RejectedCall, RoutedCall
+
+
+def route_inbound(*, to: str, from_: str, call_id: str, country: str | None = None) -> Call[RoutedCall | RejectedCall]:
+    """`country` is the trunk's, in which it writes national numbers."""
+    body = given(to=to, from_=from_, call_id=call_id, country=country)
+    return ask(RoutedCall | RejectedCall, "v1", "routing", "inbound", body=body)
+
+
+def route_outbound(
+    *, from_: str, to: str, call_id: str, organization_id: str | None = None, username: str | None = None
+) -> Call[AllowedCall | RejectedCall]:
+    """Who makes the call, `organization_id` or `username` says; if both do, they must agree."""
+    body = given(from_=from_, to=to, call_id=call_id, organization_id=organization_id, username=username)
+    return ask(AllowedCall | RejectedCall, "v1", "routing", "outbound", body=body)
