@@ -61,7 +61,7 @@ def _tidy(name: str, schema: Schema) -> Schema:
     tidy: Schema = _retyped(schema)
     if tidy.get("default", ...) is None:
         del tidy["default"]
-    if name.endswith(("_at", "_until", "_since")) or name == "now":
+    if name.endswith(("_at", "_until", "_since")) or name in {"now", "timestamp"}:
         for part in tidy.get("anyOf", [tidy]):
             if part.get("type") == "string":
                 part["format"] = "date-time"

@@ -17,7 +17,10 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[Answer]):
-    """`answer` is the type to read the answer as. `repeatable`: sent twice, it does no more than sent once."""
+    """`answer` is the type to read the answer as.
+
+    Sent twice, it does no more than sent once: it reads, or has an idempotency key. So a retry is safe.
+    """
 
     method: str
     path: str
@@ -25,7 +28,6 @@ class Call(Generic[Answer]):
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     idempotency_key: str | None = None
-    repeatable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class PagedCall(Generic[Item, PageOf]):
 def read(answer: Any, *path: str, **query: Any) -> Call[Any]:
     """A GET. What is None is left out of the query."""
     asked = {name: _text(value) for name, value in query.items() if value is not None}
-    return Call(method="GET", path=_path(path), answer=answer, query=asked, repeatable=True)
+    return Call(method="GET", path=_path(path), answer=answer, query=asked)
 
 
 def pages(answer: Any, name: str, *path: str, **query: Any) -> PagedCall[Any, Any]:
@@ -74,7 +76,7 @@ def write(
     body: Mapping[str, Any] | None = None,
     query: Mapping[str, str] | None = None,
 ) -> Call[Any]:
-    """What changes something, under an idempotency key: a new one if none is given. So it may be repeated."""
+    """What changes something, under an idempotency key: a new one if none is given."""
     if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise ValueError(f"An idempotency key is 1 to {LONGEST_KEY} printable ASCII characters.")
     return Call(
@@ -84,13 +86,12 @@ def write(
         query=query or {},
         body=body,
         idempotency_key=key or str(uuid4()),
-        repeatable=True,
     )
 
 
 def ask(answer: Any, *path: str, body: Mapping[str, Any]) -> Call[Any]:
-    """A POST that changes nothing, so that it takes no idempotency key and may be repeated."""
-    return Call(method="POST", path=_path(path), answer=answer, body=body, repeatable=True)
+    """A POST that may be repeated without an idempotency key, as it changes nothing or keeps count by itself."""
+    return Call(method="POST", path=_path(path), answer=answer, body=body)
 
 
 def given(**fields: Any) -> dict[str, Any]:

@@ -38,10 +38,14 @@ class Client:
         self._core = Core(api_key, base_url, timeout_seconds, retries or Retries())
         self._http = httpx2.Client(transport=transport, timeout=self._core.timeout)
 
+    @property
+    def base_url(self) -> str:
+        return self._core.base_url
+
     def send(self, call: Call[Answer]) -> Answer:
         """The answer to a call of `nambari_client.operations`."""
         request = self._core.request(call)
-        answer: Answer = Retrying(**self._core.retrying(call))(self._once, call, request)
+        answer: Answer = Retrying(**self._core.retrying())(self._once, call, request)
         return answer
 
     def _once(self, call: Call[Answer], request: httpx2.Request) -> Answer:
@@ -122,10 +126,14 @@ class AsyncClient:
         self._core = Core(api_key, base_url, timeout_seconds, retries or Retries())
         self._http = httpx2.AsyncClient(transport=transport, timeout=self._core.timeout)
 
+    @property
+    def base_url(self) -> str:
+        return self._core.base_url
+
     async def send(self, call: Call[Answer]) -> Answer:
         """The answer to a call of `nambari_client.operations`."""
         request = self._core.request(call)
-        return await AsyncRetrying(**self._core.retrying(call))(self._once, call, request)
+        return await AsyncRetrying(**self._core.retrying())(self._once, call, request)
 
     async def _once(self, call: Call[Answer], request: httpx2.Request) -> Answer:
         try:

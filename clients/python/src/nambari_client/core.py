@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
-from tenacity import RetryCallState, stop_after_attempt, wait_exponential_jitter, wait_random
+from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_random
 
 from nambari_client.call import Call
 from nambari_client.errors import (
@@ -34,7 +34,7 @@ BASE_URL = "NAMBARI_BASE_URL"
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 CONNECT_SECONDS = 10.0
 GATEWAYS = frozenset({502, 503, 504})
-"""What a proxy in between answers for a server that it did not hear: it may have been done."""
+"""What a proxy in between answers for a server that it did not hear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,19 +114,17 @@ class Core:
 
     # ── Once more ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def retrying(self, call: Call[Any]) -> dict[str, Any]:
-        """What tenacity is to do for this call."""
+    def retrying(self) -> dict[str, Any]:
+        """What tenacity is to do."""
         retries = self._retries
-        backoff = wait_exponential_jitter(
-            initial=retries.first_wait_seconds, max=retries.longest_wait_seconds, jitter=retries.first_wait_seconds
-        )
         spread = wait_random(0, retries.first_wait_seconds)
+        backoff = wait_exponential(retries.first_wait_seconds, max=retries.longest_wait_seconds) + spread
 
         def again(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
             if asked_wait(error) > retries.longest_wait_seconds:
                 return False
-            return may_repeat(call, error, first=state.attempt_number == 1)
+            return may_repeat(error, first=state.attempt_number == 1)
 
         def wait(state: RetryCallState) -> float:
             """Never shorter than the server asked for; spread, so that those sent away do not come back together."""
@@ -137,19 +135,16 @@ class Core:
         return {"retry": again, "wait": wait, "stop": stop_after_attempt(max(1, retries.attempts)), "reraise": True}
 
 
-def may_repeat(call: Call[Any], error: BaseException | None, *, first: bool) -> bool:
-    """Whether sending again cannot do twice what was asked once.
+def may_repeat(error: BaseException | None, *, first: bool) -> bool:
+    """Whether sending again may help; it never does twice what was asked once, as it is sent under the same key.
 
-    429 and 503 of the API itself say that nothing was done. After a lost connection nobody knows: then only what is
-    repeatable is sent again, and an idempotency key that is in use is that of our own request, which is still running.
+    After a lost connection, an idempotency key that is in use is that of our own request, which is still running.
     """
     match error:
-        case RateLimitExceeded() | ServiceUnavailable():
+        case RateLimitExceeded() | ServiceUnavailable() | ConnectionFailed():
             return True
-        case ConnectionFailed():
-            return call.repeatable or not error.outcome_unknown
         case UnexpectedAnswer():
-            return call.repeatable and error.status in GATEWAYS
+            return error.status in GATEWAYS
         case IdempotencyConflict():
             return not first
         case _:

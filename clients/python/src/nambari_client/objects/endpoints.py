@@ -1,10 +1,10 @@
 """What does the API answer about endpoints?"""
 
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
+from nambari_client.objects.instant import Instant
 from nambari_client.objects.paging import Page
 
 
@@ -18,8 +18,8 @@ class Endpoint(Struct, kw_only=True):
     status: str
     provider: str | None
     provider_config: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
     secret: str | None = None
 
 

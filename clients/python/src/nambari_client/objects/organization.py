@@ -1,9 +1,8 @@
 """What does the API answer about credits, KYC, the audit trail and the test environment?"""
 
-from datetime import datetime
-
 from msgspec import Struct
 
+from nambari_client.objects.instant import Instant
 from nambari_client.objects.paging import Page
 from nambari_client.objects.phone_numbers import FieldChange
 
@@ -25,7 +24,7 @@ class Transaction(Struct, kw_only=True):
     balance_after_cents: int
     phone_number_id: str | None
     description: str
-    created_at: datetime
+    created_at: Instant
 
 
 class TransactionPage(Page, kw_only=True):
@@ -41,8 +40,8 @@ class Kyc(Struct, kw_only=True):
     legal_name: str | None
     country: str | None
     reason: str | None
-    submitted_at: datetime | None
-    decided_at: datetime | None
+    submitted_at: Instant | None
+    decided_at: Instant | None
 
 
 class AuditRecord(Struct, kw_only=True):
@@ -55,7 +54,7 @@ class AuditRecord(Struct, kw_only=True):
     key_id: str | None
     key_name: str | None
     request_id: str
-    created_at: datetime
+    created_at: Instant
 
 
 class AuditPage(Page, kw_only=True):
@@ -67,13 +66,13 @@ class AuditPage(Page, kw_only=True):
 class TestClock(Struct, kw_only=True):
     """What time it is in the organization's test environment."""
 
-    now: datetime
+    now: Instant
 
 
 class ClockAdvanced(Struct, kw_only=True):
     """The time it is then, and what fell due on the way and was done."""
 
-    now: datetime
+    now: Instant
     months_paid: int
     suspended: int
     resumed: int

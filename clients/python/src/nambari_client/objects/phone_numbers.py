@@ -1,10 +1,10 @@
 """What does the API answer about numbers, those for sale and holds?"""
 
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
+from nambari_client.objects.instant import Instant
 from nambari_client.objects.paging import Page
 
 
@@ -29,11 +29,11 @@ class PhoneNumber(Struct, kw_only=True):
     setup_cost_cents: int
     monthly_cost_cents: int
     currency: str
-    renews_at: datetime | None
-    releases_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    released_at: datetime | None
+    renews_at: Instant | None
+    releases_at: Instant | None
+    created_at: Instant
+    updated_at: Instant
+    released_at: Instant | None
 
 
 class EndpointSummary(Struct, kw_only=True):
@@ -107,9 +107,9 @@ class ReleaseForeseen(Struct, kw_only=True):
     endpoint_id: str | None
     label: str | None
     tags: list[str]
-    paid_until: datetime | None
-    for_sale_at: datetime
-    restorable_until: datetime
+    paid_until: Instant | None
+    for_sale_at: Instant
+    restorable_until: Instant
 
 
 class FieldChange(Struct, kw_only=True):
@@ -129,7 +129,7 @@ class HistoryRecord(Struct, kw_only=True):
     key_id: str | None
     key_name: str | None
     request_id: str
-    created_at: datetime
+    created_at: Instant
 
 
 class HistoryPage(Page, kw_only=True):
@@ -144,8 +144,8 @@ class Hold(Struct, kw_only=True):
     id: str
     inventory_id: str
     number: str
-    expires_at: datetime
-    created_at: datetime
+    expires_at: Instant
+    created_at: Instant
 
 
 class HoldPage(Page, kw_only=True):

@@ -1,10 +1,10 @@
 """What does the API answer about events, and those who are told of them?"""
 
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
+from nambari_client.objects.instant import Instant
 from nambari_client.objects.paging import Page
 
 
@@ -13,7 +13,7 @@ class Event(Struct, kw_only=True):
 
     id: str
     event: str
-    timestamp: datetime
+    timestamp: Instant
     data: dict[str, Any]
 
 
@@ -32,10 +32,10 @@ class Webhook(Struct, kw_only=True):
     url: str
     events: list[str]
     status: str
-    failing_since: datetime | None
-    previous_secret_until: datetime | None
-    created_at: datetime
-    updated_at: datetime
+    failing_since: Instant | None
+    previous_secret_until: Instant | None
+    created_at: Instant
+    updated_at: Instant
     secret: str | None = None
 
 
@@ -61,9 +61,9 @@ class Delivery(Struct, kw_only=True):
     response_status: int | None
     duration_ms: int | None
     error: str | None
-    next_attempt_at: datetime | None
-    last_attempt_at: datetime | None
-    created_at: datetime
+    next_attempt_at: Instant | None
+    last_attempt_at: Instant | None
+    created_at: Instant
 
 
 class DeliveryPage(Page, kw_only=True):
