@@ -48,7 +48,18 @@ def page() -> str:
                 One program. Settings come from the environment ([settings](settings.md)). Every command takes
                 `--help`. Where there is a `--json`, standard output has JSON and nothing else: one object, or for a
                 list one a line. Errors are one line on standard error. The exit code is 0; 1 for a refusal; 2 for
-                wrong usage or a wrong setting; 130 after Ctrl-C in a command that is not meant to be ended so.
+                wrong usage or a wrong setting; 3 for a server that cannot be asked just now, so that the same may
+                work later; 130 after Ctrl-C in a command that is not meant to be ended so.
+                """
+            ),
+            wrapped(
+                """
+                Operators' commands open the database. Customers' commands (`numbers`, `endpoints`, `webhooks`,
+                `credits balance` and `credits transactions`) ask a server: the one that `NAMBARI_BASE_URL` or
+                `--base-url` names, with the key of `NAMBARI_API_KEY`. A key is not taken as an option, as other users
+                of a machine could read it there. What costs money or gives something away is asked for first;
+                `--yes` says so beforehand, and where nobody can be asked it must. `nambari --install-completion` lets
+                the shell complete commands and options.
                 """
             ),
             table().replace("docs/cli.md#", "#"),

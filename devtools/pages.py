@@ -184,7 +184,8 @@ def settings() -> str:
                 Settings are read from the environment, once, when a command starts; there is no file. An empty
                 variable counts as not set. A variable that begins with `NAMBARI_` and is no setting is refused, and
                 so is a value of the wrong form: the command ends with code 2 and one line that says which and why.
-                `nambari doctor` shows what is set.
+                `nambari doctor` shows what is set. `NAMBARI_API_KEY` and `NAMBARI_BASE_URL` are for customers: the
+                Python client and the commands that ask a server read them, and the service does not.
                 """
             ),
             settings_table(),

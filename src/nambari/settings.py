@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import platformdirs
 
 PREFIX = "NAMBARI_"
+OF_CUSTOMERS = frozenset({"NAMBARI_API_KEY", "NAMBARI_BASE_URL"})
+"""What the Python client and the customer's commands read. The service lets them stand, and takes nothing from them."""
 _AGING_RULE = re.compile(
     r"(?:[A-Z]{2}(?:/(?:local|mobile|toll_free))?=)?(?:[0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)"
 )
@@ -124,7 +126,9 @@ def read(environment: Mapping[str, str]) -> Settings:
     """
     hints = get_type_hints(Settings)
     known = {variable(each.name): each.name for each in fields(Settings)}
-    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(
+        name for name in environment if name.startswith(PREFIX) and name not in known.keys() | OF_CUSTOMERS
+    )
     if unknown:
         raise InvalidSetting(f"{unknown[0]} is no setting of Nambari. `nambari doctor` lists those that are.")
     given = {

@@ -1,13 +1,17 @@
 """The program itself, run in this process on a database of the test's own."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.serving import served
+from tests.cli.shop import Shop, opened
 
 from nambari.cli import program
+from nambari.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,10 @@ def refused(outcome: Outcome, code: int = 1) -> str:
     [line] = outcome.err.splitlines()
     assert line.startswith("nambari: ")
     return line.removeprefix("nambari: ")
+
+
+@pytest.fixture
+def shop(nambari: Run, settings: Settings, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A service, and a customer before it."""
+    with served(settings, dsn) as url:
+        yield opened(nambari, url, tmp_path, monkeypatch)

@@ -9,6 +9,8 @@ from tests.cli.conftest import Run
 
 from nambari.cli.program import app
 
+ASKING = ("--base-url", "--json")
+"""What every command of a customer takes."""
 COMMANDS = {
     "serve": {"--host", "--port", "--workers", "--no-worker", "--metrics"},
     "worker": {"--metrics"},
@@ -40,6 +42,32 @@ COMMANDS = {
     "inventory export": {"FILE", "--env", "--json"},
     "rates import": {"FILE", "--json"},
     "rates show": {"--json"},
+    "numbers search": {
+        *("--country", "--type", "--area-code", "--locality", "--contains", "--max-monthly", "--limit"),
+        *ASKING,
+    },
+    "numbers buy": {
+        *("INVENTORY_ID", "--endpoint", "--label", "--tag", "--inbound", "--outbound", "--max-total"),
+        *("--idempotency-key", "--yes"),
+        *ASKING,
+    },
+    "numbers list": {"--status", "--country", "--type", "--endpoint", "--contains", "--tag", "--limit", *ASKING},
+    "numbers show": {"NUMBER", *ASKING},
+    "numbers set": {
+        *("NUMBER", "--endpoint", "--no-endpoint", "--inbound", "--outbound", "--label", "--no-label", "--tag"),
+        *("--no-tags", "--deletion-lock"),
+        *ASKING,
+    },
+    "numbers release": {"NUMBER", "--yes", *ASKING},
+    "numbers restore": {"NUMBER", "--yes", *ASKING},
+    "endpoints list": {*ASKING},
+    "endpoints create": {"--name", "--type", "--url", "--config", *ASKING},
+    "endpoints show": {"EP_ID", *ASKING},
+    "endpoints set": {"EP_ID", "--name", "--url", "--config", "--active", *ASKING},
+    "endpoints delete": {"EP_ID", "--yes", *ASKING},
+    "credits balance": {*ASKING},
+    "credits transactions": {"--limit", *ASKING},
+    "webhooks listen": {"--events", "--forward-to", "--secret", "--after", "--from-start", "--every", *ASKING},
 }
 
 
@@ -76,14 +104,16 @@ def test_its_help_can_be_read(name: str, nambari: Run) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"serve", "worker", "demo", "migrate"}))
-def test_operators_verbs_show_an_example_that_would_be_understood(name: str) -> None:
+def test_verbs_show_an_example_that_would_be_understood(name: str) -> None:
     [_, *lines] = (FOUND[name].epilog or "").split("\n\n")
     assert lines, "no example"
     for line in lines:
         assert line.startswith(f"nambari {name}")
 
 
-@pytest.mark.parametrize("group", ["org", "key", "kyc", "credits", "inventory", "rates"])
+@pytest.mark.parametrize(
+    "group", ["org", "key", "kyc", "credits", "inventory", "rates", "numbers", "endpoints", "webhooks"]
+)
 def test_a_group_alone_shows_its_help(group: str, nambari: Run) -> None:
     shown = nambari(group)
     assert (shown.code, shown.err) == (2, "")

@@ -12,7 +12,7 @@ from tests.cast import World, assert_invariants
 
 from nambari.domain.access import Environment
 from nambari.settings import Settings
-from nambari_client import UNSET, ApiError, AsyncClient, Client, NoApiKey, errors
+from nambari_client import UNSET, ApiError, AsyncClient, Client, InvalidArgument, NoApiKey, errors
 from nambari_client.objects import AllowedCall, RejectedCall, RoutedCall
 
 
@@ -127,6 +127,12 @@ async def test_strange_ids_are_quoted(world: World) -> None:
             with pytest.raises(errors.ApiError) as refused:
                 await client.get_phone_number(id_)
             assert refused.value.status == 404
+        with pytest.raises(InvalidArgument, match="half a letter"):
+            await client.get_phone_number("\udcff")
+        with pytest.raises(InvalidArgument, match="half a letter"):
+            await client.submit_kyc("Ada \udcff", "GB")
+        with pytest.raises(InvalidArgument, match="half a letter"):
+            await client.list_phone_numbers(tag="\udcff").page()
         with pytest.raises(ValueError, match="printable"):
             await client.delete_hold("hold_x", idempotency_key="é")
 
@@ -216,7 +222,15 @@ def test_key_and_address_come_from_the_environment(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("NAMBARI_API_KEY")
     with pytest.raises(NoApiKey, match="NAMBARI_API_KEY"):
         Client()
-    for wrong in ("api.example.com", "ftp://example.com", "https://", "https://example.com?x=1"):
+    for wrong in (
+        "api.example.com",
+        "ftp://example.com",
+        "https://",
+        "https://example.com?x=1",
+        "http://[::1",
+        "http://a:99999",
+        "http://é",
+    ):
         with pytest.raises(ValueError, match="is no base URL"):
             Client("key", base_url=wrong)
     with pytest.raises(ValueError, match="letters that no key has"):

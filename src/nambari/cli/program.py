@@ -11,15 +11,18 @@ import typer
 from typer.exceptions import TyperException
 
 from nambari.cli import (
+    asking,
     audit,
     backup,
     carriers,
     credits,
     demo,
     doctor,
+    endpoints,
     inventory,
     keys,
     kyc,
+    numbers,
     operators,
     organizations,
     porting,
@@ -27,6 +30,7 @@ from nambari.cli import (
     requirements,
     serving,
     session,
+    webhooks,
 )
 from nambari.db.dump_programs import DumpFailed
 from nambari.db.embedded import EmbeddedUnavailable
@@ -34,6 +38,7 @@ from nambari.db.engine import DatabaseUnavailable
 from nambari.db.migrate import MigrationFailed
 from nambari.domain.refusals import Refusal, ValidationError
 from nambari.settings import InvalidSetting
+from nambari_client import NambariError
 
 REFUSED = 1
 WRONG_USAGE = 2
@@ -43,16 +48,21 @@ app = typer.Typer(
     name="nambari",
     help="Sell and run phone numbers for AI voice agents.",
     epilog="Start with [bold]nambari demo[/bold]. Settings are read from NAMBARI_… variables:"
-    " [bold]nambari doctor[/bold] explains them.",
+    " [bold]nambari doctor[/bold] explains them."
+    "\n\nCustomers set NAMBARI_API_KEY and NAMBARI_BASE_URL, and begin with"
+    " [bold]nambari numbers search --country NG[/bold].",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (
+OF_OPERATORS = (
     *(demo, serving, backup, doctor, organizations, keys, operators, kyc, credits, audit, inventory, rates),
     *(requirements, carriers, porting),
-):
+)
+OF_CUSTOMERS = (numbers, endpoints, webhooks)
+"""And two commands of `credits`. They ask a server, with an API key, and never open the database."""
+for each in (*OF_OPERATORS, *OF_CUSTOMERS):
     each.add_to(app)
 
 
@@ -65,7 +75,10 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """The exit code: 0, 1 for a refusal, 2 for wrong usage, 130 for Ctrl-C; SIGTERM leaves as Terminated, with 143."""
+    """The exit code: 0, 1 for a refusal, 2 for wrong usage, 3 for a server that cannot be asked now, 130 for Ctrl-C.
+
+    SIGTERM leaves as Terminated, with 143.
+    """
     try:
         result: Any = typer.main.get_command(app).main(arguments, prog_name="nambari", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
@@ -86,6 +99,8 @@ def _exit_code(error: Exception, code: int) -> int:
     """A rule that an argument breaks is wrong usage; what stands in a file, and cannot be done, is refused."""
     if isinstance(error, ValidationError) and error.details:
         return WRONG_USAGE
+    if isinstance(error, NambariError):
+        return asking.exit_code(error)
     return getattr(error, "exit_code", code)
 
 
@@ -123,6 +138,7 @@ _FAILURES: dict[type[Exception], tuple[int, Callable[[Any], str]]] = {
     EmbeddedUnavailable: (REFUSED, str),
     MigrationFailed: (REFUSED, str),
     DumpFailed: (REFUSED, str),
+    NambariError: (REFUSED, asking.told),
     OSError: (REFUSED, _file),
 }
 """The exit code of each failure, unless it brings its own, and how it is told."""

@@ -8,11 +8,14 @@ from uuid import uuid4
 
 from msgspec import UNSET
 
+from nambari_client.errors import InvalidArgument
+
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 PageOf = TypeVar("PageOf")
 
 LONGEST_KEY = 255
+NO_TEXT = "A text has half a letter in it (a lone surrogate), which cannot be sent."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ def write(
 ) -> Call[Any]:
     """What changes something, under an idempotency key: a new one if none is given."""
     if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise ValueError(f"An idempotency key is 1 to {LONGEST_KEY} printable ASCII characters.")
+        raise InvalidArgument(f"An idempotency key is 1 to {LONGEST_KEY} printable ASCII characters.")
     return Call(
         method=method,
         path=_path(path),
@@ -108,8 +111,11 @@ def _path(parts: tuple[str, ...]) -> str:
     """Each part quoted. An id that is empty or dots would name another path: a deletion must not reach that."""
     for part in parts:
         if part.strip(".") == "":
-            raise ValueError(f"{part!r} is no id. Give one that the API has shown.")
-    return "/" + "/".join(quote(part, safe="") for part in parts)
+            raise InvalidArgument(f"{part!r} is no id. Give one that the API has shown.")
+    try:
+        return "/" + "/".join(quote(part, safe="") for part in parts)
+    except UnicodeEncodeError:
+        raise InvalidArgument(NO_TEXT) from None
 
 
 def _text(value: Any) -> str:

@@ -22,7 +22,7 @@ class Client:
     """The API, synchronously. May be shared by threads. `close()` it, or use it in a `with`.
 
     `api_key` and `base_url` are those of the environment, NAMBARI_API_KEY and NAMBARI_BASE_URL, if not given.
-    Methods raise ApiError, in the class of its code, ConnectionFailed, UnexpectedAnswer; ValueError for what is no id.
+    Methods raise ApiError, in the class of its code, ConnectionFailed, UnexpectedAnswer, InvalidArgument.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Client:
         retries: Retries | None = None,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        """Raises NoApiKey, ValueError."""
+        """Raises NoApiKey, InvalidArgument."""
         self._core = Core(api_key, base_url, timeout_seconds, retries or Retries())
         self._http = httpx2.Client(transport=transport, timeout=self._core.timeout)
 
@@ -122,7 +122,7 @@ class AsyncClient:
         retries: Retries | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        """Raises NoApiKey, ValueError."""
+        """Raises NoApiKey, InvalidArgument."""
         self._core = Core(api_key, base_url, timeout_seconds, retries or Retries())
         self._http = httpx2.AsyncClient(transport=transport, timeout=self._core.timeout)
 

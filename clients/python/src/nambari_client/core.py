@@ -13,12 +13,13 @@ import httpx2
 import msgspec
 from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_random
 
-from nambari_client.call import Call
+from nambari_client.call import NO_TEXT, Call
 from nambari_client.errors import (
     BY_CODE,
     ApiError,
     ConnectionFailed,
     IdempotencyConflict,
+    InvalidArgument,
     NambariError,
     NoApiKey,
     RateLimitExceeded,
@@ -61,7 +62,7 @@ class Core:
     """Whom a client asks, as whom, and how patiently."""
 
     def __init__(self, api_key: str | None, base_url: str | None, timeout_seconds: float, retries: Retries) -> None:
-        """Raises NoApiKey, ValueError."""
+        """Raises NoApiKey, InvalidArgument."""
         self.base_url = read_base_url(base_url or os.environ.get(BASE_URL, "").strip() or DEFAULT_BASE_URL)
         self._key = read_key(api_key or os.environ.get(API_KEY, ""))
         self.timeout = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
@@ -70,6 +71,7 @@ class Core:
     # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def request(self, call: Call[Any]) -> httpx2.Request:
+        """Raises InvalidArgument."""
         headers = {
             "x-api-key": self._key,
             "accept": "application/json",
@@ -77,18 +79,19 @@ class Core:
         }
         if call.idempotency_key is not None:
             headers["idempotency-key"] = call.idempotency_key
-        content = None
         if call.body is not None:
             headers["content-type"] = "application/json"
-            content = msgspec.json.encode(call.body)
-        return httpx2.Request(
-            call.method,
-            self.base_url + call.path,
-            params=dict(call.query),
-            headers=headers,
-            content=content,
-            extensions={"timeout": self.timeout.as_dict()},
-        )
+        try:
+            return httpx2.Request(
+                call.method,
+                self.base_url + call.path,
+                params=dict(call.query),
+                headers=headers,
+                content=None if call.body is None else msgspec.json.encode(call.body),
+                extensions={"timeout": self.timeout.as_dict()},
+            )
+        except UnicodeEncodeError:
+            raise InvalidArgument(NO_TEXT) from None
 
     # ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -193,14 +196,18 @@ def read_key(text: str) -> str:
     if not key:
         raise NoApiKey(f"There is no API key. Set {API_KEY}, or give the client `api_key`.")
     if not (key.isascii() and key.isprintable()):
-        raise ValueError("The API key has letters that no key has. Copy it again.")
+        raise InvalidArgument("The API key has letters that no key has. Copy it again.")
     return key
 
 
 def read_base_url(text: str) -> str:
     """Without the `/v1` and the slash that it may end with: the paths of the operations begin with it."""
     url = text.strip().rstrip("/").removesuffix("/v1")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"{text!r} is no base URL, such as https://api.example.com or {DEFAULT_BASE_URL}.")
-    return url
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        if good and not (parts.query or parts.fragment) and url.isascii() and url.isprintable() and " " not in url:
+            return url
+    except ValueError:  # a port or an IPv6 address that is none
+        pass
+    raise InvalidArgument(f"{text!r} is no base URL, such as https://api.example.com or {DEFAULT_BASE_URL}.")

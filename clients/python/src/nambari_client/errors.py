@@ -11,6 +11,10 @@ class NambariError(Exception):
     """Whatever this client raises of itself."""
 
 
+class InvalidArgument(NambariError, ValueError):
+    """What was given cannot be sent: no id, no key, no address, no text. Nothing was asked."""
+
+
 class NoApiKey(NambariError):
     """There is no API key: neither given nor in the environment."""
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from standardwebhooks import Webhook
 
-from nambari_client.errors import NambariError
+from nambari_client.errors import InvalidArgument, NambariError
 from nambari_client.objects import Event
 
 TOLERANCE = timedelta(minutes=5)
@@ -26,7 +26,9 @@ def verify(
     tolerance: timedelta = TOLERANCE,
     now: datetime | None = None,
 ) -> Event:
-    """The event of a webhook's request, once it is known to be genuine. Raises NotVerified; ValueError for no secret.
+    """The event of a webhook's request, once it is known to be genuine.
+
+    Raises NotVerified; InvalidArgument for a secret that is none.
 
     `body` is the raw body, byte for byte. While a secret is rotated, both sign; several `secret`s are each tried.
     At least once is the promise: keep `Event.id`, and pass over what you have seen.
@@ -58,14 +60,18 @@ def _text(body: bytes) -> str:
         raise NotVerified("The body is no text.") from None
 
 
-def _signer(secret: str) -> Webhook:
+def is_secret(text: str) -> bool:
+    """Whether webhooks could be signed with it: `whsec_` and base64."""
     try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        return bool(base64.b64decode(text.removeprefix("whsec_"), validate=True))
     except ValueError:
-        key = b""
-    if not key:
-        raise ValueError("The secret is none that Nambari gives: `whsec_` and base64.")
-    return Webhook(key)
+        return False
+
+
+def _signer(secret: str) -> Webhook:
+    if not is_secret(secret):
+        raise InvalidArgument("The secret is none that Nambari gives: `whsec_` and base64.")
+    return Webhook(secret)
 
 
 def _signed(signer: Webhook, id_: str, at: datetime, text: str, signatures: str) -> bool:

@@ -1,0 +1,338 @@
+"""`nambari numbers`: find, buy, configure, release and take back your numbers, on any server, with your API key."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import typer
+
+from nambari.cli import output
+from nambari.cli.arguments import Json, Wrong, examples, read_cents, read_country, read_id
+from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, Yes, ask, confirm, first, record
+from nambari.cli.output import Column, Record
+from nambari.cli.owned import Number, number_id, switched
+from nambari.domain.money import display
+from nambari_client import UNSET, AsyncClient
+from nambari_client.objects import AvailableNumber, PhoneNumber, PhoneNumberDetail
+from nambari_client.operations.phone_numbers import NumberStatus, NumberType
+
+SHOWN = 20
+LARGEST_PAGE = 100
+
+group = typer.Typer(
+    help="Your numbers: search, buy, list, show, set, release, restore. With your API key, on any server.",
+    no_args_is_help=True,
+)
+
+Country = Annotated[str, typer.Option(metavar="CC", parser=read_country, help="A country code, such as NG.")]
+Type = Annotated[NumberType | None, typer.Option("--type", help="The type of number.")]
+Contains = Annotated[
+    str | None, typer.Option(metavar="DIGITS", help="Digits that the number has in a row; * is any one.")
+]
+EndpointId = Annotated[
+    str | None,
+    typer.Option(
+        "--endpoint", metavar="EP_ID", parser=read_id, help="Where calls go; `nambari endpoints list` shows yours."
+    ),
+]
+Label = Annotated[str | None, typer.Option(metavar="TEXT", help="A name of your own.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag of your own.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(group, name="numbers", rich_help_panel=CUSTOMERS)
+
+
+@group.command(
+    epilog=examples(
+        "nambari numbers search --country NG",
+        "nambari numbers search --country GB --type local --area-code 20 --limit 5",
+        "nambari numbers search --country US --contains 555 --json | jq -r .inventory_id",
+    )
+)
+def search(
+    country: Country,
+    type_: Type = None,
+    area_code: Annotated[str | None, typer.Option(metavar="DIGITS", help="The area code.")] = None,
+    locality: Annotated[str | None, typer.Option(metavar="NAME", help="The place, such as Lagos.")] = None,
+    contains: Contains = None,
+    max_monthly: Annotated[
+        int | None, typer.Option(metavar="CENTS", parser=read_cents, help="What it may cost a month, in cents.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many to show.", min=1, max=10_000)] = SHOWN,
+    base_url: BaseUrl = HERE,
+    as_json: Json = False,
+) -> None:
+    """Search the numbers that are for sale."""
+
+    async def act(api: AsyncClient) -> None:
+        found = api.search_available_numbers(
+            country=country,
+            type=type_,
+            area_code=area_code,
+            locality=locality,
+            contains=contains,
+            max_monthly_cost_cents=max_monthly,
+            limit=min(limit, LARGEST_PAGE),
+        )
+        rows = _priced(first(found, limit), as_json)
+        await output.stream(rows, FOR_SALE, as_json, "No such number is for sale. Ask for less: a country alone.")
+
+    ask(base_url, act)
+
+
+@group.command(
+    epilog=examples(
+        "nambari numbers buy inv_01h455vb4pex5vsknk084sn02q",
+        "nambari numbers buy inv_01h455vb4pex5vsknk084sn02q --endpoint ep_01h455vb4pex5vsknk084sn02q --label Sales",
+        "nambari numbers buy inv_01h455vb4pex5vsknk084sn02q --yes --max-total 500 --json",
+    )
+)
+def buy(
+    inventory_id: Annotated[
+        str, typer.Argument(metavar="INVENTORY_ID", parser=read_id, help="What `nambari numbers search` shows first.")
+    ],
+    endpoint_id: EndpointId = None,
+    label: Label = None,
+    tags: Tags = None,
+    inbound: Annotated[bool, typer.Option("--inbound/--no-inbound", help="Whether calls to it are taken.")] = True,
+    outbound: Annotated[bool, typer.Option("--outbound/--no-outbound", help="Whether calls from it are made.")] = True,
+    max_total: Annotated[
+        int | None,
+        typer.Option(metavar="CENTS", parser=read_cents, help="Not if set-up and first month cost more, in cents."),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--idempotency-key", metavar="KEY", help="The same key again buys nothing twice: for scripts."),
+    ] = None,
+    yes: Yes = False,
+    base_url: BaseUrl = HERE,
+    as_json: Json = False,
+) -> None:
+    """Buy a number. Its price is shown and asked for first, and never more than that is paid."""
+    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise Wrong("An idempotency key is 1 to 255 printable ASCII characters.")
+
+    async def act(api: AsyncClient) -> PhoneNumber:
+        most = max_total
+        if not yes:
+            quote = await api.quote_phone_number(inventory_id, endpoint_id=endpoint_id, max_total_cents=max_total)
+            most = quote.total_cents
+            now, monthly = (display(cents, quote.currency) for cents in (most, quote.monthly_cost_cents))
+            confirm(f"Buy {quote.number} for {now} now, and {monthly} every month?", yes)
+        return await api.purchase_phone_number(
+            inventory_id,
+            endpoint_id=endpoint_id,
+            allow_inbound=inbound,
+            allow_outbound=outbound,
+            label=label,
+            tags=tags or (),
+            max_total_cents=most,
+            idempotency_key=key,
+        )
+
+    bought = ask(base_url, act)
+    paid = display(bought.setup_cost_cents + bought.monthly_cost_cents, bought.currency)
+    lines = [f"Bought {bought.number} for {paid}: {bought.id}"]
+    if bought.endpoint_id is None:
+        lines += ["\nNext, point it at an agent:", output.command(f"nambari numbers set {bought.id} --endpoint EP_ID")]
+    output.answer(as_json, record(bought), *lines)
+
+
+@group.command(
+    name="list",
+    epilog=examples(
+        "nambari numbers list", "nambari numbers list --country NG --tag sales", "nambari numbers list --json"
+    ),
+)
+def list_all(
+    status: Annotated[
+        NumberStatus | None, typer.Option(help="Those of one status; released ones are listed only so.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(metavar="CC", parser=read_country, help="Those of one country, such as NG.")
+    ] = None,
+    type_: Type = None,
+    endpoint_id: EndpointId = None,
+    contains: Contains = None,
+    tag: Annotated[str | None, typer.Option(metavar="TAG", help="Those with this tag.")] = None,
+    limit: Annotated[int | None, typer.Option(help="How many to show; all of them if not given.", min=1)] = None,
+    base_url: BaseUrl = HERE,
+    as_json: Json = False,
+) -> None:
+    """List your numbers, newest first."""
+
+    async def act(api: AsyncClient) -> None:
+        found = api.list_phone_numbers(
+            status=status,
+            country=country,
+            type=type_,
+            endpoint_id=endpoint_id,
+            contains=contains,
+            tag=tag,
+            limit=min(limit or LARGEST_PAGE, LARGEST_PAGE),
+        )
+        rows = _priced(first(found, limit), as_json)
+        await output.stream(rows, OWNED, as_json, "You have no such numbers. `nambari numbers search` finds some.")
+
+    ask(base_url, act)
+
+
+@group.command(epilog=examples("nambari numbers show +442079460123", "nambari numbers show +442079460123 --json"))
+def show(number: Number, base_url: BaseUrl = HERE, as_json: Json = False) -> None:
+    """Show all that there is to know of a number."""
+
+    async def act(api: AsyncClient) -> PhoneNumberDetail:
+        return await api.get_phone_number(await number_id(api, number))
+
+    found = ask(base_url, act)
+    output.answer(as_json, record(found), output.facts(_told(found)))
+
+
+@group.command(
+    name="set",
+    epilog=examples(
+        "nambari numbers set +442079460123 --endpoint ep_01h455vb4pex5vsknk084sn02q",
+        "nambari numbers set +442079460123 --no-outbound --label 'Night line' --tag sales --tag night",
+        "nambari numbers set +442079460123 --no-endpoint",
+    ),
+)
+def configure(
+    number: Number,
+    endpoint_id: EndpointId = None,
+    no_endpoint: Annotated[bool, typer.Option("--no-endpoint", help="Detach it: its calls are rejected.")] = False,
+    inbound: Annotated[
+        bool | None, typer.Option("--inbound/--no-inbound", help="Whether calls to it are taken.")
+    ] = None,
+    outbound: Annotated[
+        bool | None, typer.Option("--outbound/--no-outbound", help="Whether calls from it are made.")
+    ] = None,
+    label: Label = None,
+    no_label: Annotated[bool, typer.Option("--no-label", help="Take its label away.")] = False,
+    tags: Tags = None,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Take its tags away.")] = False,
+    lock: Annotated[
+        bool | None, typer.Option("--deletion-lock/--no-deletion-lock", help="Whether a release is refused.")
+    ] = None,
+    base_url: BaseUrl = HERE,
+    as_json: Json = False,
+) -> None:
+    """Configure a number. What is not named stays as it is; the tags that are given take the place of all others."""
+    changes: dict[str, Any] = {
+        "endpoint_id": switched("--endpoint", endpoint_id, no_endpoint),
+        "label": switched("--label", label, no_label),
+        "tags": switched("--tag", tags or None, no_tags),
+        "allow_inbound": UNSET if inbound is None else inbound,
+        "allow_outbound": UNSET if outbound is None else outbound,
+        "deletion_lock": UNSET if lock is None else lock,
+    }
+    if changes["tags"] is None:
+        changes["tags"] = []
+    if all(each is UNSET for each in changes.values()):
+        raise Wrong("Say what to change: --endpoint, --label, --no-outbound; `nambari numbers set --help` lists all.")
+
+    async def act(api: AsyncClient) -> PhoneNumberDetail:
+        changed = await api.update_phone_number(await number_id(api, number), **changes)
+        return await api.get_phone_number(changed.id)
+
+    found = ask(base_url, act)
+    output.answer(as_json, record(found), output.facts(_told(found)))
+
+
+@group.command(
+    epilog=examples("nambari numbers release +442079460123", "nambari numbers release +442079460123 --yes --json")
+)
+def release(number: Number, yes: Yes = False, base_url: BaseUrl = HERE, as_json: Json = False) -> None:
+    """Give a number back. What that means is shown and asked for first; nothing that is paid comes back."""
+
+    async def act(api: AsyncClient) -> PhoneNumber:
+        id_ = await number_id(api, number)
+        if not yes:
+            foreseen = await api.foresee_release(id_)
+            until = output.instant(foreseen.restorable_until)
+            sale = output.instant(foreseen.for_sale_at)
+            confirm(
+                f"Release {foreseen.number}? Others may buy it from {sale} on; until {until} you may restore it,"
+                " while nobody has.",
+                yes,
+            )
+        return await api.release_phone_number(id_)
+
+    released = ask(base_url, act)
+    output.answer(
+        as_json,
+        record(released),
+        f"Released {released.number}. To take it back, while nobody else has it:",
+        output.command(f"nambari numbers restore {released.id}"),
+    )
+
+
+@group.command(
+    epilog=examples("nambari numbers restore +442079460123", "nambari numbers restore +442079460123 --yes --json")
+)
+def restore(number: Number, yes: Yes = False, base_url: BaseUrl = HERE, as_json: Json = False) -> None:
+    """Take a released number back, within 10 days and while nobody else has it. What it may cost is asked for first."""
+
+    async def act(api: AsyncClient) -> PhoneNumber:
+        id_ = await number_id(api, number, released=True)
+        if not yes:
+            found = await api.get_phone_number(id_)
+            month = display(found.monthly_cost_cents, found.currency)
+            confirm(f"Restore {found.number}? No set-up is paid; {month} is, if the month that you paid is over.", yes)
+        return await api.restore_phone_number(id_)
+
+    restored = ask(base_url, act)
+    output.answer(as_json, record(restored), f"Restored {restored.number}: {restored.id}, {restored.status}.")
+
+
+# ── Shown ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _priced(items: AsyncIterator[AvailableNumber | PhoneNumber], as_json: bool) -> AsyncIterator[Record]:
+    """As the API answered it; for a person with prices that can be read."""
+    async for each in items:
+        row = record(each)
+        if not as_json:
+            row |= {name: display(row[f"{name}_cost_cents"], each.currency) for name in ("setup", "monthly")}
+        yield row
+
+
+def _told(number: PhoneNumberDetail) -> dict[str, str]:
+    place = " ".join(filter(None, (number.country, number.type, number.area_code, number.locality)))
+    endpoint = number.endpoint
+    return {
+        "Number": number.number,
+        "Id": number.id,
+        "Status": f"{number.status} ({number.status_reason})" if number.status_reason else number.status,
+        "Place": place,
+        "Endpoint": f"{endpoint.name} ({endpoint.id})" if endpoint else "none: calls to it are rejected",
+        "Inbound": "yes" if number.allow_inbound else "no",
+        "Outbound": "yes" if number.allow_outbound else "no",
+        "Label": number.label or "",
+        "Tags": ", ".join(number.tags),
+        "Deletion lock": "on" if number.deletion_lock else "off",
+        "Monthly": display(number.monthly_cost_cents, number.currency),
+        "Renews": output.instant(number.renews_at) if number.renews_at else "",
+        "Released": output.instant(number.released_at) if number.released_at else "",
+        "SIP": number.sip.uri,
+    }
+
+
+FOR_SALE = (
+    Column("Inventory id", "inventory_id"),
+    Column("Number", "number"),
+    Column("Type", "type"),
+    Column("Area", "area_code"),
+    Column("Locality", "locality", folds=True),
+    Column("Set-up", "setup", right=True),
+    Column("Monthly", "monthly", right=True),
+    Column("Missing", "missing_requirements", ",".join, folds=True),
+)
+OWNED = (
+    Column("Number", "number"),
+    Column("Id", "id"),
+    Column("Status", "status"),
+    Column("Endpoint", "endpoint_id"),
+    Column("Monthly", "monthly", right=True),
+    Column("Renews", "renews_at", output.instant),
+    Column("Label", "label", folds=True),
+)
