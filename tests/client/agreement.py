@@ -12,9 +12,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from nambari_client import objects, operations
-from nambari_client.call import Call, PagedCall
 from nambari_client.client import AsyncClient, Client
 from nambari_client.methods import AsyncDoes, AsyncLists, Does, Lists
+from nambari_client.request import PagedRequest, Request
 
 Schema = dict[str, Any]
 
@@ -198,33 +198,33 @@ def of_function(document: Document, name: str, function: Callable[..., Any]) -> 
             yield f"{name}: {field} is one of {', '.join(sorted(document.words(schema)))}"
     given = {each: sample(annotation) for each, annotation in arguments.items()}
     made = function(**given)
-    call = made.first if isinstance(made, PagedCall) else made
-    yield from of_call(document, name, call, wanted)
+    request = made.first if isinstance(made, PagedRequest) else made
+    yield from of_request(document, name, request, wanted)
     answer = get_args(hints["return"])[-1]
-    if call.answer != answer:
-        yield f"{name}: reads {call.answer}, and is said to return {answer}"
+    if request.answer != answer:
+        yield f"{name}: reads {request.answer}, and is said to return {answer}"
 
 
-def of_call(document: Document, name: str, call: Call[Any], wanted: Documented) -> Iterator[str]:
+def of_request(document: Document, name: str, request: Request[Any], wanted: Documented) -> Iterator[str]:
     template = re.sub(r"\{\w+\}", "x", wanted.path)
-    if (call.method, call.path) != (wanted.method, template):
-        yield f"{name}: asks {call.method} {call.path}, which should be {wanted.method} {template}"
-    for field in call.query.keys() - wanted.query:
+    if (request.method, request.path) != (wanted.method, template):
+        yield f"{name}: asks {request.method} {request.path}, which should be {wanted.method} {template}"
+    for field in request.query.keys() - wanted.query:
         yield f"{name}: sends {field} in the query"
-    for field in (call.body or {}).keys() - wanted.body:
+    for field in (request.body or {}).keys() - wanted.body:
         yield f"{name}: sends {field} in the body"
-    if (call.idempotency_key is not None) != (wanted.keeps_answer and "validate_only" not in (call.body or {})):
+    if (request.idempotency_key is not None) != (wanted.keeps_answer and "validate_only" not in (request.body or {})):
         yield f"{name}: sends an idempotency key where none is kept, or none where one is"
 
 
 def sent(name: str, function: Callable[..., Any]) -> set[str]:
-    """Every parameter that a call of the function has."""
+    """Every parameter that a request of the function has."""
     hints = get_type_hints(function)
     arguments = inspect.signature(function).parameters
     made = function(**{each: sample(hints[each]) for each in arguments})
-    call = made.first if isinstance(made, PagedCall) else made
-    in_path = {each for each in arguments if each.endswith("_id") and each not in (call.body or {})}
-    return in_path | set(call.query) | set(call.body or {})
+    request = made.first if isinstance(made, PagedRequest) else made
+    in_path = {each for each in arguments if each.endswith("_id") and each not in (request.body or {})}
+    return in_path | set(request.query) | set(request.body or {})
 
 
 def of_operations(document: Document) -> Iterator[str]:
@@ -257,7 +257,7 @@ def _objects(returned: Any) -> list[Any]:
 
 def of_clients() -> Iterator[str]:
     for name, function in functions().items():
-        paged = get_origin(get_type_hints(function)["return"]) is PagedCall
+        paged = get_origin(get_type_hints(function)["return"]) is PagedRequest
         for client, kind in ((Client, Lists if paged else Does), (AsyncClient, AsyncLists if paged else AsyncDoes)):
             method = vars(client).get(name)
             if not (type(method) is kind and method.operation is function):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from nambari.api.app import application
 from nambari.api.document import encoded
 from nambari.domain.refusals import CATALOGUE
 from nambari.settings import Settings
-from nambari_client import errors, objects
+from nambari_client import __version__, errors, objects
 from nambari_client.errors import BY_CODE, ApiError, Detail
 
 Described = dict[str, Any]
@@ -106,6 +107,10 @@ def test_what_is_new_in_the_document_is_told(
     change(changed)
     assert set(differences(changed)) >= set(told[:1])
     assert set(differences(changed)) <= set(told)
+
+
+def test_it_says_which_version_it_is() -> None:
+    assert metadata.version("nambari-client") == __version__
 
 
 def test_it_has_a_class_for_every_code() -> None:

@@ -8,10 +8,10 @@ from typing import Self, TypeVar
 import httpx2
 from tenacity import AsyncRetrying, Retrying
 
-from nambari_client.call import Call
 from nambari_client.core import Core, Retries
 from nambari_client.methods import AsyncDoes, AsyncLists, Does, Lists
 from nambari_client.operations import endpoints, organization, phone_numbers, routing, webhooks
+from nambari_client.request import Request
 
 Answer = TypeVar("Answer")
 
@@ -42,18 +42,18 @@ class Client:
     def base_url(self) -> str:
         return self._core.base_url
 
-    def send(self, call: Call[Answer]) -> Answer:
-        """The answer to a call of `nambari_client.operations`."""
-        request = self._core.request(call)
-        answer: Answer = Retrying(**self._core.retrying())(self._once, call, request)
+    def send(self, request: Request[Answer]) -> Answer:
+        """The answer to a request of `nambari_client.operations`."""
+        encoded = self._core.encoded(request)
+        answer: Answer = Retrying(**self._core.retrying())(self._once, request, encoded)
         return answer
 
-    def _once(self, call: Call[Answer], request: httpx2.Request) -> Answer:
+    def _once(self, request: Request[Answer], encoded: httpx2.Request) -> Answer:
         try:
-            response = self._http.send(request)
-        except httpx2.TransportError as error:
-            raise self._core.failure(call, error) from error
-        return self._core.read(call, response)
+            response = self._http.send(encoded)
+        except httpx2.RequestError as error:
+            raise self._core.failure(request, error) from error
+        return self._core.read(request, response)
 
     def close(self) -> None:
         self._http.close()
@@ -130,17 +130,17 @@ class AsyncClient:
     def base_url(self) -> str:
         return self._core.base_url
 
-    async def send(self, call: Call[Answer]) -> Answer:
-        """The answer to a call of `nambari_client.operations`."""
-        request = self._core.request(call)
-        return await AsyncRetrying(**self._core.retrying())(self._once, call, request)
+    async def send(self, request: Request[Answer]) -> Answer:
+        """The answer to a request of `nambari_client.operations`."""
+        encoded = self._core.encoded(request)
+        return await AsyncRetrying(**self._core.retrying())(self._once, request, encoded)
 
-    async def _once(self, call: Call[Answer], request: httpx2.Request) -> Answer:
+    async def _once(self, request: Request[Answer], encoded: httpx2.Request) -> Answer:
         try:
-            response = await self._http.send(request)
-        except httpx2.TransportError as error:
-            raise self._core.failure(call, error) from error
-        return self._core.read(call, response)
+            response = await self._http.send(encoded)
+        except httpx2.RequestError as error:
+            raise self._core.failure(request, error) from error
+        return self._core.read(request, response)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -1,4 +1,4 @@
-"""How does a call become a request, an answer an object, a failure an exception, and when is it sent again?
+"""How does a request become HTTP, an answer an object, a failure an exception, and when is it sent again?
 
 All of it without IO, so that the synchronous and the asynchronous client have nothing of their own but the sending.
 """
@@ -13,7 +13,6 @@ import httpx2
 import msgspec
 from tenacity import RetryCallState, stop_after_attempt, wait_exponential, wait_random
 
-from nambari_client.call import NO_TEXT, Call
 from nambari_client.errors import (
     BY_CODE,
     ApiError,
@@ -26,6 +25,7 @@ from nambari_client.errors import (
     ServiceUnavailable,
     UnexpectedAnswer,
 )
+from nambari_client.request import NO_TEXT, Request
 
 Answer = TypeVar("Answer")
 
@@ -70,24 +70,24 @@ class Core:
 
     # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def request(self, call: Call[Any]) -> httpx2.Request:
+    def encoded(self, request: Request[Any]) -> httpx2.Request:
         """Raises InvalidArgument."""
         headers = {
             "x-api-key": self._key,
             "accept": "application/json",
             "user-agent": f"nambari-client/{VERSION} python",
         }
-        if call.idempotency_key is not None:
-            headers["idempotency-key"] = call.idempotency_key
-        if call.body is not None:
+        if request.idempotency_key is not None:
+            headers["idempotency-key"] = request.idempotency_key
+        if request.body is not None:
             headers["content-type"] = "application/json"
         try:
             return httpx2.Request(
-                call.method,
-                self.base_url + call.path,
-                params=dict(call.query),
+                request.method,
+                self.base_url + request.path,
+                params=dict(request.query),
                 headers=headers,
-                content=None if call.body is None else msgspec.json.encode(call.body),
+                content=None if request.body is None else msgspec.json.encode(request.body),
                 extensions={"timeout": self.timeout.as_dict()},
             )
         except UnicodeEncodeError:
@@ -95,24 +95,24 @@ class Core:
 
     # ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def read(self, call: Call[Answer], response: httpx2.Response) -> Answer:
+    def read(self, request: Request[Answer], response: httpx2.Response) -> Answer:
         """The object that was answered. Raises ApiError, UnexpectedAnswer."""
         if not response.is_success:
             raise refusal(response)
         try:
-            found: Answer = msgspec.json.decode(response.content, type=call.answer)
+            found: Answer = msgspec.json.decode(response.content, type=request.answer)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise _unexpected(response, f"its body cannot be read ({error})") from None
         return found
 
-    def failure(self, call: Call[Any], error: httpx2.TransportError) -> ConnectionFailed:
+    def failure(self, request: Request[Any], error: httpx2.RequestError) -> ConnectionFailed:
         never_sent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
         what = "cannot be reached" if never_sent else "did not answer"
         why = str(error) or type(error).__name__
         return ConnectionFailed(
             f"{self.base_url} {what} ({why}). Check the base URL and the network.",
             outcome_unknown=not never_sent,
-            idempotency_key=call.idempotency_key,
+            idempotency_key=request.idempotency_key,
         )
 
     # ── Once more ────────────────────────────────────────────────────────────────────────────────────────────────

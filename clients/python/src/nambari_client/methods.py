@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from nambari_client.call import Call, PagedCall
+from nambari_client.request import PagedRequest, Request
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -13,56 +13,56 @@ PageOf = TypeVar("PageOf")
 
 
 class Sender(Protocol):
-    def send(self, call: Call[Answer]) -> Answer: ...
+    def send(self, request: Request[Answer]) -> Answer: ...
 
 
 class AsyncSender(Protocol):
-    async def send(self, call: Call[Answer]) -> Answer: ...
+    async def send(self, request: Request[Answer]) -> Answer: ...
 
 
 class Pages(Generic[Item, PageOf]):
     """A list, fetched as it is walked: its items by iterating, its pages by `pages()`, the first alone by `page()`."""
 
-    def __init__(self, sender: Sender, call: PagedCall[Item, PageOf]) -> None:
+    def __init__(self, sender: Sender, request: PagedRequest[Item, PageOf]) -> None:
         self._sender = sender
-        self._call = call
+        self._request = request
 
     def __iter__(self) -> Iterator[Item]:
         for page in self.pages():
-            yield from self._call.items(page)
+            yield from self._request.items(page)
 
     def pages(self) -> Iterator[PageOf]:
-        call: Call[PageOf] | None = self._call.first
-        while call is not None:
-            page = self._sender.send(call)
+        request: Request[PageOf] | None = self._request.first
+        while request is not None:
+            page = self._sender.send(request)
             yield page
-            call = self._call.after(call, page)
+            request = self._request.after(request, page)
 
     def page(self) -> PageOf:
-        return self._sender.send(self._call.first)
+        return self._sender.send(self._request.first)
 
 
 class AsyncPages(Generic[Item, PageOf]):
     """A list, fetched as it is walked: its items by `async for`, its pages by `pages()`, the first by `page()`."""
 
-    def __init__(self, sender: AsyncSender, call: PagedCall[Item, PageOf]) -> None:
+    def __init__(self, sender: AsyncSender, request: PagedRequest[Item, PageOf]) -> None:
         self._sender = sender
-        self._call = call
+        self._request = request
 
     async def __aiter__(self) -> AsyncIterator[Item]:
         async for page in self.pages():
-            for item in self._call.items(page):
+            for item in self._request.items(page):
                 yield item
 
     async def pages(self) -> AsyncIterator[PageOf]:
-        call: Call[PageOf] | None = self._call.first
-        while call is not None:
-            page = await self._sender.send(call)
+        request: Request[PageOf] | None = self._request.first
+        while request is not None:
+            page = await self._sender.send(request)
             yield page
-            call = self._call.after(call, page)
+            request = self._request.after(request, page)
 
     async def page(self) -> PageOf:
-        return await self._sender.send(self._call.first)
+        return await self._sender.send(self._request.first)
 
 
 class _Method:
@@ -83,7 +83,7 @@ class _Method:
 
 
 class Does(_Method, Generic[P, Answer]):
-    def __init__(self, operation: Callable[P, Call[Answer]]) -> None:
+    def __init__(self, operation: Callable[P, Request[Answer]]) -> None:
         super().__init__(operation)
 
     @overload
@@ -95,7 +95,7 @@ class Does(_Method, Generic[P, Answer]):
 
 
 class Lists(_Method, Generic[P, Item, PageOf]):
-    def __init__(self, operation: Callable[P, PagedCall[Item, PageOf]]) -> None:
+    def __init__(self, operation: Callable[P, PagedRequest[Item, PageOf]]) -> None:
         super().__init__(operation)
 
     @overload
@@ -103,11 +103,11 @@ class Lists(_Method, Generic[P, Item, PageOf]):
     @overload
     def __get__(self, client: Sender, owner: Any) -> Callable[P, Pages[Item, PageOf]]: ...
     def __get__(self, client: Sender | None, owner: Any) -> "Lists[P, Item, PageOf] | Callable[P, Pages[Item, PageOf]]":
-        return self if client is None else self._bound(lambda call: Pages(client, call))
+        return self if client is None else self._bound(lambda request: Pages(client, request))
 
 
 class AsyncDoes(_Method, Generic[P, Answer]):
-    def __init__(self, operation: Callable[P, Call[Answer]]) -> None:
+    def __init__(self, operation: Callable[P, Request[Answer]]) -> None:
         super().__init__(operation)
 
     @overload
@@ -121,7 +121,7 @@ class AsyncDoes(_Method, Generic[P, Answer]):
 
 
 class AsyncLists(_Method, Generic[P, Item, PageOf]):
-    def __init__(self, operation: Callable[P, PagedCall[Item, PageOf]]) -> None:
+    def __init__(self, operation: Callable[P, PagedRequest[Item, PageOf]]) -> None:
         super().__init__(operation)
 
     @overload
@@ -131,4 +131,4 @@ class AsyncLists(_Method, Generic[P, Item, PageOf]):
     def __get__(
         self, client: AsyncSender | None, owner: Any
     ) -> "AsyncLists[P, Item, PageOf] | Callable[P, AsyncPages[Item, PageOf]]":
-        return self if client is None else self._bound(lambda call: AsyncPages(client, call))
+        return self if client is None else self._bound(lambda request: AsyncPages(client, request))

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from nambari_client.call import Call, PagedCall, changed, given, pages, read, write
 from nambari_client.objects import DeletedEndpoint, Endpoint, EndpointPage
+from nambari_client.request import PagedRequest, Request, changed, given, pages, read, write
 
 EndpointType = Literal["agent", "custom", "elevenlabs", "livekit", "retell", "vapi", "webhook"]
 Provider = Literal["custom", "elevenlabs", "livekit", "retell", "vapi"]
@@ -16,7 +16,7 @@ ENDPOINTS = ("v1", "endpoints")
 
 def list_endpoints(
     *, limit: int | None = None, offset: int | None = None, starting_after: str | None = None
-) -> PagedCall[Endpoint, EndpointPage]:
+) -> PagedRequest[Endpoint, EndpointPage]:
     """Your endpoints, newest first."""
     return pages(EndpointPage, "endpoints", *ENDPOINTS, limit=limit, offset=offset, starting_after=starting_after)
 
@@ -30,7 +30,7 @@ def create_endpoint(
     provider: Provider | None = None,
     provider_config: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
-) -> Call[Endpoint]:
+) -> Request[Endpoint]:
     """An agent takes a SIP `url`, or a provider with its `provider_config`; a webhook takes an https `url`.
 
     A provider's name as `type` means an agent of that provider.
@@ -39,7 +39,7 @@ def create_endpoint(
     return write("POST", Endpoint, *ENDPOINTS, body=body, key=idempotency_key)
 
 
-def get_endpoint(endpoint_id: str) -> Call[Endpoint]:
+def get_endpoint(endpoint_id: str) -> Request[Endpoint]:
     return read(Endpoint, *ENDPOINTS, endpoint_id)
 
 
@@ -53,12 +53,12 @@ def update_endpoint(
     provider: Provider | UnsetType | None = UNSET,
     provider_config: Mapping[str, Any] | UnsetType = UNSET,
     idempotency_key: str | None = None,
-) -> Call[Endpoint]:
+) -> Request[Endpoint]:
     """What is left out stays as it is."""
     body = changed(name=name, type=type, url=url, status=status, provider=provider, provider_config=provider_config)
     return write("PATCH", Endpoint, *ENDPOINTS, endpoint_id, body=body, key=idempotency_key)
 
 
-def delete_endpoint(endpoint_id: str, *, idempotency_key: str | None = None) -> Call[DeletedEndpoint]:
+def delete_endpoint(endpoint_id: str, *, idempotency_key: str | None = None) -> Request[DeletedEndpoint]:
     """Its numbers stay yours, and reject calls until they have another."""
     return write("DELETE", DeletedEndpoint, *ENDPOINTS, endpoint_id, key=idempotency_key)

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from nambari_client.call import Call, PagedCall, given, pages, read, write
 from nambari_client.objects import (
     AuditPage,
     AuditRecord,
@@ -14,17 +13,18 @@ from nambari_client.objects import (
     Transaction,
     TransactionPage,
 )
+from nambari_client.request import PagedRequest, Request, given, pages, read, write
 
 ApplicantKind = Literal["business", "individual"]
 
 
-def get_credits() -> Call[Credits]:
+def get_credits() -> Request[Credits]:
     return read(Credits, "v1", "credits")
 
 
 def list_transactions(
     *, limit: int | None = None, offset: int | None = None, starting_after: str | None = None
-) -> PagedCall[Transaction, TransactionPage]:
+) -> PagedRequest[Transaction, TransactionPage]:
     """The statement, newest first."""
     return pages(
         TransactionPage,
@@ -38,13 +38,13 @@ def list_transactions(
     )
 
 
-def get_kyc() -> Call[Kyc]:
+def get_kyc() -> Request[Kyc]:
     return read(Kyc, "v1", "kyc")
 
 
 def submit_kyc(
     legal_name: str, country: str, *, kind: ApplicantKind = "individual", idempotency_key: str | None = None
-) -> Call[Kyc]:
+) -> Request[Kyc]:
     """Tell who you are; an operator decides."""
     body = given(legal_name=legal_name, country=country, kind=kind)
     return write("POST", Kyc, "v1", "kyc", body=body, key=idempotency_key)
@@ -57,7 +57,7 @@ def list_audit(
     limit: int | None = None,
     offset: int | None = None,
     starting_after: str | None = None,
-) -> PagedCall[AuditRecord, AuditPage]:
+) -> PagedRequest[AuditRecord, AuditPage]:
     """Who changed what, newest first. `event` is a name or a group, such as `phone_number.*`."""
     return pages(
         AuditPage,
@@ -72,27 +72,27 @@ def list_audit(
     )
 
 
-def move_test_credits(amount_cents: int, *, idempotency_key: str | None = None) -> Call[Credits]:
+def move_test_credits(amount_cents: int, *, idempotency_key: str | None = None) -> Request[Credits]:
     """Test environment: add credits, or take them away by an amount below zero."""
     body = given(amount_cents=amount_cents)
     return write("POST", Credits, "v1", "test", "credits", body=body, key=idempotency_key)
 
 
-def get_test_clock() -> Call[TestClock]:
+def get_test_clock() -> Request[TestClock]:
     return read(TestClock, "v1", "test", "clock")
 
 
-def advance_test_clock(advance_days: int, *, idempotency_key: str | None = None) -> Call[ClockAdvanced]:
+def advance_test_clock(advance_days: int, *, idempotency_key: str | None = None) -> Request[ClockAdvanced]:
     """Test environment: move its clock ahead; all that falls due on the way is done before the answer."""
     body = given(advance_days=advance_days)
     return write("POST", ClockAdvanced, "v1", "test", "clock", body=body, key=idempotency_key)
 
 
-def health() -> Call[Health]:
+def health() -> Request[Health]:
     """Is the process alive?"""
     return read(Health, "healthz")
 
 
-def ready() -> Call[Health]:
+def ready() -> Request[Health]:
     """Can requests be served?"""
     return read(Health, "readyz")

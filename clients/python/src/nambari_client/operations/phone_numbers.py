@@ -5,7 +5,6 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from nambari_client.call import Call, PagedCall, ask, changed, given, pages, read, write
 from nambari_client.objects import (
     AvailableNumber,
     AvailableNumberPage,
@@ -21,6 +20,7 @@ from nambari_client.objects import (
     ReleaseForeseen,
     TestedRoute,
 )
+from nambari_client.request import PagedRequest, Request, ask, changed, given, pages, read, write
 
 NumberType = Literal["local", "mobile", "toll_free"]
 NumberStatus = Literal["active", "pending", "porting", "released", "suspended"]
@@ -39,7 +39,7 @@ def list_phone_numbers(
     limit: int | None = None,
     offset: int | None = None,
     starting_after: str | None = None,
-) -> PagedCall[PhoneNumber, PhoneNumberPage]:
+) -> PagedRequest[PhoneNumber, PhoneNumberPage]:
     """The numbers that you own, newest first; released ones only by `status="released"`.
 
     `number` is E.164 and exact, `contains` are digits in it. `limit` is the size of a page, at most 100.
@@ -71,7 +71,7 @@ def search_available_numbers(
     max_monthly_cost_cents: int | None = None,
     limit: int | None = None,
     offset: int | None = None,
-) -> PagedCall[AvailableNumber, AvailableNumberPage]:
+) -> PagedRequest[AvailableNumber, AvailableNumberPage]:
     """Numbers that are for sale in a country (ISO 3166-1 alpha-2). `contains` are digits, `*` is any one."""
     return pages(
         AvailableNumberPage,
@@ -89,7 +89,7 @@ def search_available_numbers(
     )
 
 
-def get_phone_number(number_id: str) -> Call[PhoneNumberDetail]:
+def get_phone_number(number_id: str) -> Request[PhoneNumberDetail]:
     """One number, with its endpoint and its SIP address. Also one that you released."""
     return read(PhoneNumberDetail, *NUMBERS, number_id)
 
@@ -104,7 +104,7 @@ def purchase_phone_number(
     tags: Sequence[str] = (),
     max_total_cents: int | None = None,
     idempotency_key: str | None = None,
-) -> Call[PhoneNumber]:
+) -> Request[PhoneNumber]:
     """Buy a number that the search has shown. `max_total_cents` caps set-up and first month together."""
     body = given(
         inventory_id=inventory_id,
@@ -123,7 +123,7 @@ def quote_phone_number(
     *,
     endpoint_id: str | None = None,
     max_total_cents: int | None = None,
-) -> Call[Quote]:
+) -> Request[Quote]:
     """What the purchase would cost now, or the refusal that it would get. Nothing is bought."""
     body = given(
         inventory_id=inventory_id, endpoint_id=endpoint_id, max_total_cents=max_total_cents, validate_only=True
@@ -141,7 +141,7 @@ def update_phone_number(
     tags: Sequence[str] | UnsetType = UNSET,
     deletion_lock: bool | UnsetType = UNSET,
     idempotency_key: str | None = None,
-) -> Call[PhoneNumber]:
+) -> Request[PhoneNumber]:
     """Configure a number. What is left out stays; `endpoint_id=None` detaches, `label=None` clears."""
     body = changed(
         endpoint_id=endpoint_id,
@@ -154,17 +154,17 @@ def update_phone_number(
     return write("PATCH", PhoneNumber, *NUMBERS, number_id, body=body, key=idempotency_key)
 
 
-def release_phone_number(number_id: str, *, idempotency_key: str | None = None) -> Call[PhoneNumber]:
+def release_phone_number(number_id: str, *, idempotency_key: str | None = None) -> Request[PhoneNumber]:
     """Give a number back to the pool. `foresee_release` tells beforehand what would be lost."""
     return write("DELETE", PhoneNumber, *NUMBERS, number_id, key=idempotency_key)
 
 
-def foresee_release(number_id: str) -> Call[ReleaseForeseen]:
+def foresee_release(number_id: str) -> Request[ReleaseForeseen]:
     """What a release would take from you, or the refusal that it would get. Nothing is released."""
     return write("DELETE", ReleaseForeseen, *NUMBERS, number_id, query={"dry_run": "true"}, key=None)
 
 
-def restore_phone_number(number_id: str, *, idempotency_key: str | None = None) -> Call[PhoneNumber]:
+def restore_phone_number(number_id: str, *, idempotency_key: str | None = None) -> Request[PhoneNumber]:
     """Take a released number back, while nobody else has it and within 10 days."""
     return write("POST", PhoneNumber, *NUMBERS, number_id, "restore", key=idempotency_key)
 
@@ -175,7 +175,7 @@ def get_phone_number_history(
     limit: int | None = None,
     offset: int | None = None,
     starting_after: str | None = None,
-) -> PagedCall[HistoryRecord, HistoryPage]:
+) -> PagedRequest[HistoryRecord, HistoryPage]:
     """Every change of a number: what, from, to, when, by which key."""
     return pages(
         HistoryPage,
@@ -189,7 +189,7 @@ def get_phone_number_history(
     )
 
 
-def test_route(number_id: str, *, from_: str | None = None) -> Call[TestedRoute]:
+def test_route(number_id: str, *, from_: str | None = None) -> Request[TestedRoute]:
     """What would become of a call to the number now, step by step."""
     return ask(TestedRoute, *NUMBERS, number_id, "test-route", body=given(from_=from_))
 
@@ -199,17 +199,17 @@ def test_route(number_id: str, *, from_: str | None = None) -> Call[TestedRoute]
 
 def list_holds(
     *, limit: int | None = None, offset: int | None = None, starting_after: str | None = None
-) -> PagedCall[Hold, HoldPage]:
+) -> PagedRequest[Hold, HoldPage]:
     """The numbers that are held for you, newest first."""
     return pages(HoldPage, "holds", "v1", "holds", limit=limit, offset=offset, starting_after=starting_after)
 
 
-def create_hold(inventory_id: str, *, minutes: int = 15, idempotency_key: str | None = None) -> Call[Hold]:
+def create_hold(inventory_id: str, *, minutes: int = 15, idempotency_key: str | None = None) -> Request[Hold]:
     """Keep a number back for so many minutes, at most 60. Buying it uses the hold up."""
     body = given(inventory_id=inventory_id, minutes=minutes)
     return write("POST", Hold, "v1", "holds", body=body, key=idempotency_key)
 
 
-def delete_hold(hold_id: str, *, idempotency_key: str | None = None) -> Call[DeletedHold]:
+def delete_hold(hold_id: str, *, idempotency_key: str | None = None) -> Request[DeletedHold]:
     """Let a held number go."""
     return write("DELETE", DeletedHold, "v1", "holds", hold_id, key=idempotency_key)

@@ -3,11 +3,13 @@
 Asked again with the same call id, a call leaves no second event: so both may be repeated.
 """
 
-from nambari_client.call import Call, ask, given
 from nambari_client.objects import AllowedCall, RejectedCall, RoutedCall
+from nambari_client.request import Request, ask, given
 
 
-def route_inbound(*, to: str, from_: str, call_id: str, country: str | None = None) -> Call[RoutedCall | RejectedCall]:
+def route_inbound(
+    *, to: str, from_: str, call_id: str, country: str | None = None
+) -> Request[RoutedCall | RejectedCall]:
     """`country` is the trunk's, in which it writes national numbers."""
     body = given(to=to, from_=from_, call_id=call_id, country=country)
     return ask(RoutedCall | RejectedCall, "v1", "routing", "inbound", body=body)
@@ -15,7 +17,7 @@ def route_inbound(*, to: str, from_: str, call_id: str, country: str | None = No
 
 def route_outbound(
     *, from_: str, to: str, call_id: str, organization_id: str | None = None, username: str | None = None
-) -> Call[AllowedCall | RejectedCall]:
+) -> Request[AllowedCall | RejectedCall]:
     """Who makes the call, `organization_id` or `username` says; if both do, they must agree."""
     body = given(from_=from_, to=to, call_id=call_id, organization_id=organization_id, username=username)
     return ask(AllowedCall | RejectedCall, "v1", "routing", "outbound", body=body)

@@ -5,8 +5,8 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from nambari_client.call import Call, PagedCall, changed, given, pages, read, write
 from nambari_client.objects import DeletedWebhook, Delivery, DeliveryPage, Event, EventPage, Webhook, WebhookPage
+from nambari_client.request import PagedRequest, Request, changed, given, pages, read, write
 
 Switch = Literal["active", "inactive"]
 DeliveryStatus = Literal["delivered", "failed", "pending"]
@@ -15,26 +15,26 @@ WEBHOOKS = ("v1", "webhooks")
 
 def list_events(
     *, type: str | None = None, limit: int | None = None, starting_after: str | None = None
-) -> PagedCall[Event, EventPage]:
+) -> PagedRequest[Event, EventPage]:
     """What happened, oldest first. `type` is a name or a group, such as `phone_number.*`."""
     return pages(EventPage, "events", "v1", "events", type=type, limit=limit, starting_after=starting_after)
 
 
 def list_webhooks(
     *, limit: int | None = None, offset: int | None = None, starting_after: str | None = None
-) -> PagedCall[Webhook, WebhookPage]:
+) -> PagedRequest[Webhook, WebhookPage]:
     return pages(WebhookPage, "webhooks", *WEBHOOKS, limit=limit, offset=offset, starting_after=starting_after)
 
 
 def create_webhook(
     url: str, events: Sequence[str], *, status: Switch = "active", idempotency_key: str | None = None
-) -> Call[Webhook]:
+) -> Request[Webhook]:
     """`events` are names, groups such as `phone_number.*`, or `*`. The answer alone shows the `secret`."""
     body = given(url=url, events=tuple(events), status=status)
     return write("POST", Webhook, *WEBHOOKS, body=body, key=idempotency_key)
 
 
-def get_webhook(webhook_id: str) -> Call[Webhook]:
+def get_webhook(webhook_id: str) -> Request[Webhook]:
     return read(Webhook, *WEBHOOKS, webhook_id)
 
 
@@ -45,17 +45,17 @@ def update_webhook(
     events: Sequence[str] | UnsetType = UNSET,
     status: Switch | UnsetType = UNSET,
     idempotency_key: str | None = None,
-) -> Call[Webhook]:
+) -> Request[Webhook]:
     """What is left out stays as it is. `active` makes a disabled one begin anew."""
     body = changed(url=url, events=events if isinstance(events, UnsetType) else tuple(events), status=status)
     return write("PATCH", Webhook, *WEBHOOKS, webhook_id, body=body, key=idempotency_key)
 
 
-def delete_webhook(webhook_id: str, *, idempotency_key: str | None = None) -> Call[DeletedWebhook]:
+def delete_webhook(webhook_id: str, *, idempotency_key: str | None = None) -> Request[DeletedWebhook]:
     return write("DELETE", DeletedWebhook, *WEBHOOKS, webhook_id, key=idempotency_key)
 
 
-def rotate_webhook_secret(webhook_id: str, *, idempotency_key: str | None = None) -> Call[Webhook]:
+def rotate_webhook_secret(webhook_id: str, *, idempotency_key: str | None = None) -> Request[Webhook]:
     """Another secret, shown in the answer; until `previous_secret_until` both sign."""
     return write("POST", Webhook, *WEBHOOKS, webhook_id, "rotate-secret", key=idempotency_key)
 
@@ -67,7 +67,7 @@ def list_deliveries(
     limit: int | None = None,
     offset: int | None = None,
     starting_after: str | None = None,
-) -> PagedCall[Delivery, DeliveryPage]:
+) -> PagedRequest[Delivery, DeliveryPage]:
     """What was sent to a webhook, and what came of it, newest event first."""
     return pages(
         DeliveryPage,
@@ -82,6 +82,6 @@ def list_deliveries(
     )
 
 
-def replay_delivery(webhook_id: str, delivery_id: str, *, idempotency_key: str | None = None) -> Call[Delivery]:
+def replay_delivery(webhook_id: str, delivery_id: str, *, idempotency_key: str | None = None) -> Request[Delivery]:
     """Send an event again."""
     return write("POST", Delivery, *WEBHOOKS, webhook_id, "deliveries", delivery_id, "replay", key=idempotency_key)

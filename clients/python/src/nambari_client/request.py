@@ -19,7 +19,7 @@ NO_TEXT = "A text has half a letter in it (a lone surrogate), which cannot be se
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[Answer]):
+class Request(Generic[Answer]):
     """`answer` is the type to read the answer as.
 
     Sent twice, it does no more than sent once: it reads, or has an idempotency key. So a retry is safe.
@@ -34,18 +34,18 @@ class Call(Generic[Answer]):
 
 
 @dataclass(frozen=True, slots=True)
-class PagedCall(Generic[Item, PageOf]):
-    """The call for the first page of a list; `name` is the field of a page that holds its items."""
+class PagedRequest(Generic[Item, PageOf]):
+    """The request for the first page of a list; `name` is the field of a page that holds its items."""
 
-    first: Call[PageOf]
+    first: Request[PageOf]
     name: str
 
     def items(self, page: PageOf) -> list[Item]:
         found: list[Item] = getattr(page, self.name)
         return found
 
-    def after(self, call: Call[PageOf], page: PageOf) -> Call[PageOf] | None:
-        """The call for the page that follows this one, None after the last.
+    def after(self, request: Request[PageOf], page: PageOf) -> Request[PageOf] | None:
+        """The request for the page that follows this one, None after the last.
 
         By the id of the last item, as that is stable while things come and go; the search of what is for sale has
         nothing but the offset.
@@ -54,21 +54,21 @@ class PagedCall(Generic[Item, PageOf]):
         if not (items and getattr(page, "has_more", False)):
             return None
         last = getattr(items[-1], "id", None)
-        query = {name: value for name, value in call.query.items() if name != "offset"}
+        query = {name: value for name, value in request.query.items() if name != "offset"}
         if last is not None:
-            return replace(call, query={**query, "starting_after": last})
-        passed = int(call.query.get("offset", 0)) + len(items)
-        return replace(call, query={**query, "offset": str(passed)})
+            return replace(request, query={**query, "starting_after": last})
+        passed = int(request.query.get("offset", 0)) + len(items)
+        return replace(request, query={**query, "offset": str(passed)})
 
 
-def read(answer: Any, *path: str, **query: Any) -> Call[Any]:
+def read(answer: Any, *path: str, **query: Any) -> Request[Any]:
     """A GET. What is None is left out of the query."""
     asked = {name: _text(value) for name, value in query.items() if value is not None}
-    return Call(method="GET", path=_path(path), answer=answer, query=asked)
+    return Request(method="GET", path=_path(path), answer=answer, query=asked)
 
 
-def pages(answer: Any, name: str, *path: str, **query: Any) -> PagedCall[Any, Any]:
-    return PagedCall(read(answer, *path, **query), name)
+def pages(answer: Any, name: str, *path: str, **query: Any) -> PagedRequest[Any, Any]:
+    return PagedRequest(read(answer, *path, **query), name)
 
 
 def write(
@@ -78,11 +78,11 @@ def write(
     key: str | None,
     body: Mapping[str, Any] | None = None,
     query: Mapping[str, str] | None = None,
-) -> Call[Any]:
+) -> Request[Any]:
     """What changes something, under an idempotency key: a new one if none is given."""
     if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise InvalidArgument(f"An idempotency key is 1 to {LONGEST_KEY} printable ASCII characters.")
-    return Call(
+    return Request(
         method=method,
         path=_path(path),
         answer=answer,
@@ -92,9 +92,9 @@ def write(
     )
 
 
-def ask(answer: Any, *path: str, body: Mapping[str, Any]) -> Call[Any]:
+def ask(answer: Any, *path: str, body: Mapping[str, Any]) -> Request[Any]:
     """A POST that may be repeated without an idempotency key, as it changes nothing or keeps count by itself."""
-    return Call(method="POST", path=_path(path), answer=answer, body=body)
+    return Request(method="POST", path=_path(path), answer=answer, body=body)
 
 
 def given(**fields: Any) -> dict[str, Any]:
