@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
 from tests.story.processes import children, environment, processes_of, until
+
+from nambari_client import Client, errors
 
 LINE = re.compile(r"^(?:NUMBER=\$\()?curl .*$", re.MULTILINE)
 READY = "Ctrl-C ends it"
@@ -127,8 +130,8 @@ def test_it_is_as_it_was_the_next_time_and_new_with_fresh(tmp_path: Path) -> Non
         keys = (first.live_key, first.test_key)
     with demo(home) as second:  # the first was killed
         assert (second.live_key, second.test_key) == keys
-        mine = httpx2.get(f"{second.url}/v1/phone-numbers", headers={"x-api-key": second.live_key}).json()
-        assert [each["id"] for each in mine["phone_numbers"]] == [bought["id"]]
+        with Client(second.live_key, base_url=second.url) as client:
+            assert [each.id for each in client.list_phone_numbers()] == [bought["id"]]
         assert "Stocking" not in second.text
         refused = subprocess.run(
             [sys.executable, "-m", "nambari", "demo", "--fresh"],
@@ -141,28 +144,28 @@ def test_it_is_as_it_was_the_next_time_and_new_with_fresh(tmp_path: Path) -> Non
         assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
         assert "in use" in refused.stderr
         assert (home / "data" / "demo" / "demo-keys.json").exists()
-        assert httpx2.get(f"{second.url}/v1/phone-numbers", headers={"x-api-key": second.live_key}).status_code == 200
+        with Client(second.live_key, base_url=second.url) as client:
+            assert client.list_phone_numbers().page().total == 1
     with demo(home, "--fresh") as third:
         assert {third.live_key, third.test_key}.isdisjoint(keys)
-        mine = httpx2.get(f"{third.url}/v1/phone-numbers", headers={"x-api-key": third.live_key}).json()
-        assert mine["total"] == 0
+        with Client(third.live_key, base_url=third.url) as client:
+            assert list(client.list_phone_numbers()) == []
 
 
 def test_two_at_once_and_a_test_world(tmp_path: Path) -> None:
     with demo(tmp_path / "one") as one, demo(tmp_path / "two") as two:
         assert one.url != two.url
-        headers = {"x-api-key": one.test_key}
-        assert httpx2.get(f"{two.url}/v1/phone-numbers", headers=headers).status_code == 401
-        found = httpx2.get(f"{one.url}/v1/phone-numbers/available?country=US&limit=1", headers=headers).json()
-        assert re.fullmatch(r"\+1\d{3}5550\d{3}", found["phone_numbers"][0]["number"]), "not a number of fiction"
-        item = {"inventory_id": found["phone_numbers"][0]["inventory_id"]}
-        assert httpx2.post(f"{one.url}/v1/phone-numbers", headers=headers, json=item).status_code == 201
+        with Client(one.test_key, base_url=two.url) as stranger, pytest.raises(errors.InvalidApiKey):
+            list(stranger.list_phone_numbers())
+        with Client(one.test_key, base_url=one.url) as tester, Client(one.live_key, base_url=one.url) as client:
+            found = next(iter(tester.search_available_numbers(country="US", limit=1)))
+            assert re.fullmatch(r"\+1\d{3}5550\d{3}", found.number), "not a number of fiction"
+            assert tester.purchase_phone_number(found.inventory_id).number == found.number
+            assert list(client.list_phone_numbers()) == []
         name, password = re.findall(r"as (\w+), with the password (\w+)", one.text)[0]
         assert "KYC review" in signed_in(f"{one.url}/console/operator", name=name, password=password)
         for key, holds in ((one.live_key, "You have no numbers yet"), (one.test_key, "Support line")):
             assert holds in signed_in(f"{one.url}/console", api_key=key)
-        live = {"x-api-key": one.live_key}
-        assert httpx2.get(f"{one.url}/v1/phone-numbers", headers=live).json()["total"] == 0
 
 
 def signed_in(url: str, **given: str) -> str:
@@ -177,6 +180,6 @@ def test_keys_that_cannot_be_read_are_made_anew(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "demo-keys.json").write_bytes(b'{"organization_id": 3}')
     with demo(tmp_path / "home") as started:
-        answer = httpx2.get(f"{started.url}/v1/credits", headers={"x-api-key": started.live_key})
-        assert answer.json()["balance_cents"] == 50_000
+        with Client(started.live_key, base_url=started.url) as client:
+            assert client.get_credits().balance_cents == 50_000
         assert (folder / "demo-keys.json").stat().st_mode & 0o777 == 0o600
