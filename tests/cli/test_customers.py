@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 
@@ -89,7 +90,10 @@ def test_nothing_is_bought_unasked(shop: Shop) -> None:
     assert shop.nambari("credits", "balance", "--json").json["balance_cents"] == 1650
 
 
-def typed(shop: Shop, said: str, *arguments: str) -> tuple[int, str]:
+CTRL_C = "ctrl-c"
+
+
+def typed(said: str, *arguments: str) -> tuple[int, str]:
     """What a person sees on a terminal, who says this when asked; and the exit code."""
     outer, inner = pty.openpty()
     process = subprocess.Popen(
@@ -101,10 +105,13 @@ def typed(shop: Shop, said: str, *arguments: str) -> tuple[int, str]:
         start_new_session=True,
     )
     os.close(inner)
-    seen = b""
+    seen, interrupted = b"", False
     try:
         while True:
-            assert select.select([outer], [], [], 60)[0], seen
+            if not select.select([outer], [], [], 1 if interrupted else 60)[0]:
+                assert interrupted, seen
+                process.send_signal(signal.SIGINT)  # one that comes just before it waits is seen when a line comes
+                continue
             try:
                 read = os.read(outer, 65536)
             except OSError:  # the other side is closed
@@ -113,7 +120,9 @@ def typed(shop: Shop, said: str, *arguments: str) -> tuple[int, str]:
                 break
             seen += read
             if said and b"[y/N]" in seen:
-                os.write(outer, said.encode())
+                interrupted = said == CTRL_C
+                if not interrupted:
+                    os.write(outer, said.encode())
                 said = ""
         return process.wait(60), seen.decode()
     finally:
@@ -125,13 +134,15 @@ def typed(shop: Shop, said: str, *arguments: str) -> tuple[int, str]:
 
 def test_a_person_is_asked_and_their_answer_counts(shop: Shop) -> None:
     item = shop.inventory_id()
-    code, seen = typed(shop, "n\n", "numbers", "buy", item)
+    code, seen = typed("n\n", "numbers", "buy", item)
     assert "for 3.50 USD now, and 2.50 USD every month? [y/N]" in seen
     assert (code, seen.splitlines()[-1].strip()) == (1, "nambari: Nothing was done.")
+    code, _ = typed(CTRL_C, "numbers", "buy", item)
+    assert code == 130
     assert shop.nambari("credits", "balance", "--json").json["balance_cents"] == 2000
-    code, seen = typed(shop, "y\n", "numbers", "buy", item)
+    code, seen = typed("y\n", "numbers", "buy", item)
     assert (code, "Bought +44" in seen) == (0, True), seen
-    code, seen = typed(shop, "", "numbers", "list")
+    code, seen = typed("", "numbers", "list")
     assert "Monthly" in seen
     assert "2.50 USD" in seen
 

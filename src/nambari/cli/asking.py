@@ -81,7 +81,10 @@ def ask(base_url: str, act: Callable[[AsyncClient], Awaitable[Result]]) -> Resul
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Go on only if a person says so, or said so before. Raises Declined; Wrong where there is nobody to ask."""
+    """Go on only if a person says so, or said so before. Raises Declined; Wrong where there is nobody to ask.
+
+    Never within `ask`: Ctrl-C would wait there for the end of the line.
+    """
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

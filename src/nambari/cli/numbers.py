@@ -112,25 +112,27 @@ def buy(
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Wrong("An idempotency key is 1 to 255 printable ASCII characters.")
 
-    async def act(api: AsyncClient) -> PhoneNumber:
-        most = max_total
-        if not yes:
-            quote = await api.quote_phone_number(inventory_id, endpoint_id=endpoint_id, max_total_cents=max_total)
-            most = quote.total_cents
-            now, monthly = (display(cents, quote.currency) for cents in (most, quote.monthly_cost_cents))
-            confirm(f"Buy {quote.number} for {now} now, and {monthly} every month?", yes)
-        return await api.purchase_phone_number(
+    if not yes:
+        quote = ask(
+            base_url,
+            lambda api: api.quote_phone_number(inventory_id, endpoint_id=endpoint_id, max_total_cents=max_total),
+        )
+        max_total = quote.total_cents
+        now, monthly = (display(cents, quote.currency) for cents in (max_total, quote.monthly_cost_cents))
+        confirm(f"Buy {quote.number} for {now} now, and {monthly} every month?", yes)
+    bought = ask(
+        base_url,
+        lambda api: api.purchase_phone_number(
             inventory_id,
             endpoint_id=endpoint_id,
             allow_inbound=inbound,
             allow_outbound=outbound,
             label=label,
             tags=tags or (),
-            max_total_cents=most,
+            max_total_cents=max_total,
             idempotency_key=key,
-        )
-
-    bought = ask(base_url, act)
+        ),
+    )
     paid = display(bought.setup_cost_cents + bought.monthly_cost_cents, bought.currency)
     lines = [f"Bought {bought.number} for {paid}: {bought.id}"]
     if bought.endpoint_id is None:
@@ -243,21 +245,16 @@ def configure(
 )
 def release(number: Number, yes: Yes = False, base_url: BaseUrl = HERE, as_json: Json = False) -> None:
     """Give a number back. What that means is shown and asked for first; nothing that is paid comes back."""
-
-    async def act(api: AsyncClient) -> PhoneNumber:
-        id_ = await number_id(api, number)
-        if not yes:
-            foreseen = await api.foresee_release(id_)
-            until = output.instant(foreseen.restorable_until)
-            sale = output.instant(foreseen.for_sale_at)
-            confirm(
-                f"Release {foreseen.number}? Others may buy it from {sale} on; until {until} you may restore it,"
-                " while nobody has.",
-                yes,
-            )
-        return await api.release_phone_number(id_)
-
-    released = ask(base_url, act)
+    id_ = ask(base_url, lambda api: number_id(api, number))
+    if not yes:
+        foreseen = ask(base_url, lambda api: api.foresee_release(id_))
+        sale, until = (output.instant(each) for each in (foreseen.for_sale_at, foreseen.restorable_until))
+        confirm(
+            f"Release {foreseen.number}? Others may buy it from {sale} on; until {until} you may restore it,"
+            " while nobody has.",
+            yes,
+        )
+    released = ask(base_url, lambda api: api.release_phone_number(id_))
     output.answer(
         as_json,
         record(released),
@@ -271,16 +268,12 @@ def release(number: Number, yes: Yes = False, base_url: BaseUrl = HERE, as_json:
 )
 def restore(number: Number, yes: Yes = False, base_url: BaseUrl = HERE, as_json: Json = False) -> None:
     """Take a released number back, within 10 days and while nobody else has it. What it may cost is asked for first."""
-
-    async def act(api: AsyncClient) -> PhoneNumber:
-        id_ = await number_id(api, number, released=True)
-        if not yes:
-            found = await api.get_phone_number(id_)
-            month = display(found.monthly_cost_cents, found.currency)
-            confirm(f"Restore {found.number}? No set-up is paid; {month} is, if the month that you paid is over.", yes)
-        return await api.restore_phone_number(id_)
-
-    restored = ask(base_url, act)
+    id_ = ask(base_url, lambda api: number_id(api, number, released=True))
+    if not yes:
+        found = ask(base_url, lambda api: api.get_phone_number(id_))
+        month = display(found.monthly_cost_cents, found.currency)
+        confirm(f"Restore {found.number}? No set-up is paid; {month} is, if the month that you paid is over.", yes)
+    restored = ask(base_url, lambda api: api.restore_phone_number(id_))
     output.answer(as_json, record(restored), f"Restored {restored.number}: {restored.id}, {restored.status}.")
 
 
