@@ -6,6 +6,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -18,8 +19,16 @@ from nambari_client.request import PagedRequest, Request
 
 Schema = dict[str, Any]
 
+JSON = "application/json"
+FILE = ("content", "media_type")
+"""The parameters of a function for an operation whose body is a file: its bytes, and one of the types it may have."""
+HEADERS = {"Prefer": "wait_seconds"}
+"""Parameters for headers, whose values are put together by the client. Idempotency-Key is apart."""
+
 SEVERAL = {"quote_phone_number": "purchasePhoneNumber", "foresee_release": "releasePhoneNumber"}
 """Functions of an operation that answers with either of two objects, beside the one that has its name."""
+
+FORMATS = frozenset({"binary", "date", "date-time"})
 
 LEFT_OUT = {
     **dict.fromkeys(
@@ -59,6 +68,7 @@ class Documented:
     answers: set[str]
     query: set[str]
     body: set[str]
+    takes_file: bool
     keeps_answer: bool
 
 
@@ -76,15 +86,23 @@ class Document:
         named = [each for each in parameters if each["in"] in {"path", "query"}]
         found = {each["name"]: each["schema"] for each in named}
         required = {each["name"] for each in named if each.get("required")}
+        for each in parameters:
+            if each["in"] == "header" and each["name"] != "Idempotency-Key":
+                found[HEADERS.get(each["name"], each["name"])] = {"type": "integer"}
+        content = operation.get("requestBody", {}).get("content", {})
+        takes_file = bool(content) and JSON not in content
         fields: dict[str, Schema] = {}
-        if "requestBody" in operation:
-            fields, needed = self.fields(operation["requestBody"]["content"]["application/json"]["schema"])
+        if takes_file:
+            binary = next(iter(content.values()))["schema"]
+            fields = dict(zip(FILE, (binary, {"type": "string", "enum": list(content)}), strict=True))
+            required |= fields.keys()
+        elif content:
+            fields, needed = self.fields(content[JSON]["schema"])
             required |= needed
         answers: set[str] = set()
         for status, each in operation["responses"].items():
             if status < "300":
-                shown = each["content"]["application/json"]["schema"]
-                answers |= {one["$ref"].rsplit("/", 1)[-1] for one in shown.get("anyOf", [shown])}
+                answers |= _answers(each["content"])
         return Documented(
             method=method.upper(),
             path=path,
@@ -92,7 +110,8 @@ class Document:
             required=required,
             answers=answers,
             query={each["name"] for each in parameters if each["in"] == "query"},
-            body=set(fields),
+            body=set() if takes_file else set(fields),
+            takes_file=takes_file,
             keeps_answer=any(each["name"] == "Idempotency-Key" for each in parameters),
         )
 
@@ -109,15 +128,17 @@ class Document:
         for name, each in schema.get("properties", {}).items():
             found.setdefault(name, []).append(each)
         forms = [self.fields(each) for each in schema.get("anyOf", ())]
+        whole = set(found)  # what is described there, a form only narrows
         for form, _ in forms:
             for name, each in form.items():
-                found.setdefault(name, []).append(each)
+                if name not in whole:
+                    found.setdefault(name, []).append(each)
         if forms:
             needed |= set.intersection(*(each for _, each in forms))
         return {name: each[0] if len(each) == 1 else {"anyOf": each} for name, each in found.items()}, needed
 
     def kinds(self, schema: Schema) -> frozenset[str]:
-        """What JSON may stand there: `string`, `date-time`, `null`, `array[…]`, the name of an object, `any`."""
+        """What may stand there: `string`, one of FORMATS, `null`, `array[…]`, the name of an object, `any`."""
         if "$ref" in schema and "properties" in self.resolved(schema):
             return frozenset([schema["$ref"].rsplit("/", 1)[-1]])
         schema = self.resolved(schema)
@@ -129,7 +150,7 @@ class Document:
     def _kind(self, kind: str, schema: Schema) -> str:
         if kind == "array":
             return f"array[{'|'.join(sorted(self.kinds(schema['items'])))}]"
-        return "date-time" if kind == "string" and schema.get("format") == "date-time" else kind
+        return schema["format"] if kind == "string" and schema.get("format") in FORMATS else kind
 
     def defaults(self, schema: Schema) -> list[Any]:
         """As it is written beside a reference, in what is referred to, or in any form of it."""
@@ -141,6 +162,14 @@ class Document:
         schema = self.resolved(schema)
         found = set(schema.get("enum", ())).union(*(self.words(each) for each in schema.get("anyOf", ())))
         return frozenset(found - {None})
+
+
+def _answers(content: Schema) -> set[str]:
+    """The names of the objects; `bytes` for a file."""
+    if JSON not in content:
+        return {bytes.__name__}
+    shown = content[JSON]["schema"]
+    return {one["$ref"].rsplit("/", 1)[-1] for one in shown.get("anyOf", [shown])}
 
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,12 +187,14 @@ def taken(annotation: Any) -> tuple[frozenset[str], frozenset[str]]:
     name = str(get_origin(annotation) or annotation)
     simple = {"collections.abc.Sequence": "array[string]", "collections.abc.Mapping": "object"}
     kinds = {str: "string", int: "integer", bool: "boolean", NoneType: "null"}
+    kinds |= {bytes: "binary", date: "date", datetime: "date-time"}
     return frozenset([kinds.get(annotation) or next(simple[each] for each in simple if each in name)]), frozenset()
 
 
 def sample(annotation: Any) -> Any:
     kinds, words = taken(annotation)
     given = {"string": "x", "integer": 7, "boolean": True, "array[string]": ("x",), "object": {"x": "y"}}
+    given |= {"binary": b"x", "date": date(2026, 9, 20), "date-time": datetime(2026, 9, 20, tzinfo=UTC)}
     return min(words) if words else given[next(iter(kinds - {"null"}))]
 
 
@@ -213,6 +244,10 @@ def of_request(document: Document, name: str, request: Request[Any], wanted: Doc
         yield f"{name}: sends {field} in the query"
     for field in (request.body or {}).keys() - wanted.body:
         yield f"{name}: sends {field} in the body"
+    if (request.file is not None) != wanted.takes_file:
+        yield f"{name}: sends a file where none is taken, or none where one is"
+    if request.wait_seconds is not None and "wait_seconds" not in wanted.parameters:
+        yield f"{name}: sends Prefer, which the operation has not"
     if (request.idempotency_key is not None) != (wanted.keeps_answer and "validate_only" not in (request.body or {})):
         yield f"{name}: sends an idempotency key where none is kept, or none where one is"
 
@@ -224,7 +259,9 @@ def sent(name: str, function: Callable[..., Any]) -> set[str]:
     made = function(**{each: sample(hints[each]) for each in arguments})
     request = made.first if isinstance(made, PagedRequest) else made
     in_path = {each for each in arguments if each.endswith("_id") and each not in (request.body or {})}
-    return in_path | set(request.query) | set(request.body or {})
+    apart = set(FILE) if request.file is not None else set()
+    apart |= {"wait_seconds"} if request.wait_seconds is not None else set()
+    return in_path | set(request.query) | set(request.body or {}) | apart
 
 
 def of_operations(document: Document) -> Iterator[str]:
@@ -268,6 +305,7 @@ def of_clients() -> Iterator[str]:
 def of_objects(document: Document) -> Iterator[str]:
     """Each object that is answered, and all that are in it, field by field."""
     waiting = {answer for operation in document.operations.values() for answer in operation.answers}
+    waiting.discard(bytes.__name__)
     seen: set[str] = set()
     while waiting - seen:
         name = (waiting - seen).pop()

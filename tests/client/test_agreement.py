@@ -72,6 +72,22 @@ def _moved(described: Described) -> None:
     described["paths"]["/v1/balance"] = described["paths"].pop("/v1/credits")
 
 
+def _another_file(described: Described) -> None:
+    described["paths"]["/v1/kyc/documents"]["post"]["requestBody"]["content"]["image/webp"] = {
+        "schema": {"type": "string", "format": "binary"}
+    }
+
+
+def _no_file_now(described: Described) -> None:
+    body = described["paths"]["/v1/kyc/documents"]["post"]["requestBody"]
+    body["content"] = {"application/json": {"schema": {"$ref": "#/components/schemas/AskedCredentials"}}}
+
+
+def _another_preference(described: Described) -> None:
+    parameters = described["paths"]["/v1/phone-numbers"]["post"]["parameters"]
+    next(each for each in parameters if each["name"] == "Prefer")["name"] = "If-Match"
+
+
 def _keeps_no_answer(described: Described) -> None:
     described["paths"]["/v1/kyc"]["post"]["parameters"] = []
 
@@ -90,6 +106,27 @@ def _keeps_no_answer(described: Described) -> None:
         (_new_field, ["Credits: has the field reserved_cents too"]),
         (_null_now, ["Hold: number is null|string, not string"]),
         (_gone, ["Webhook: has no field failing_since"]),
+        (
+            _another_file,
+            ["send_document: media_type is one of application/pdf, image/jpeg, image/png, image/webp"],
+        ),
+        (
+            _no_file_now,
+            [
+                "send_document: sends a file where none is taken, or none where one is",
+                "send_document: the operation takes no content",
+                "send_document: the operation takes no media_type",
+                "sendDocument: username cannot be given",
+            ],
+        ),
+        (
+            _another_preference,
+            [
+                "purchase_phone_number: sends Prefer, which the operation has not",
+                "purchase_phone_number: the operation takes no wait_seconds",
+                "purchasePhoneNumber: If-Match cannot be given",
+            ],
+        ),
         (_moved, ["get_credits: asks GET /v1/credits, which should be GET /v1/balance"]),
         (
             _keeps_no_answer,

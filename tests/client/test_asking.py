@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC
+from hashlib import md5
 
 import httpx2
 import pytest
@@ -13,7 +14,7 @@ from tests.cast import World, assert_invariants
 from nambari.domain.access import Environment
 from nambari.settings import Settings
 from nambari_client import UNSET, ApiError, AsyncClient, Client, InvalidArgument, NoApiKey, errors
-from nambari_client.objects import AllowedCall, RejectedCall, RoutedCall
+from nambari_client.objects import AllowedCall, AskedWebhook, ChallengedAccount, Fallback, RejectedCall, RoutedCall
 
 
 @asynccontextmanager
@@ -212,6 +213,43 @@ async def test_routes_as_a_proxy_asks(world: World) -> None:
         )
         assert isinstance(allowed, AllowedCall)
         assert allowed.caller_id == number.number
+        nobody = await proxy.find_credentials(number.id)
+        assert isinstance(nobody, RejectedCall)
+        assert nobody.cause == "account_without_credentials"
+        made = await owner.make_sip_credentials(number.id, idempotency_key="once")
+        assert (made.username, (await owner.make_sip_credentials(number.id, idempotency_key="once")).password) == (
+            number.id,
+            None,
+        )
+        challenged = await proxy.find_credentials(made.username)
+        assert isinstance(challenged, ChallengedAccount)
+        digest = md5(f"{made.username}:{made.realm}:{made.password}".encode(), usedforsecurity=False)
+        assert (challenged.action, challenged.ha1) == ("challenge", digest.hexdigest())
+        assert (await owner.delete_sip_credentials(number.id)).deleted
+        assert isinstance(await proxy.find_credentials(made.username), RejectedCall)
+
+
+async def test_a_fallback_stands_in(world: World) -> None:
+    alice = await world.person()
+    [item] = await world.stock()
+    async with client_of(world, alice.api_key) as client:
+        agent = await client.create_endpoint("Agent", "agent", url="sip:agent@sip.example.com")
+        night = await client.create_endpoint("Night", "agent", url="sip:night@sip.example.com")
+        asked = await client.create_endpoint("Asked", "webhook", url="https://example.com/calls")
+        number = await client.purchase_phone_number(item, endpoint_id=agent.id, fallback_endpoint_id=night.id)
+        stands_by = Fallback(endpoint_id=night.id, sip_uri=night.url)
+        route = (await client.test_route(number.id)).outcome
+        assert isinstance(route, RoutedCall)
+        assert (route.sip_uri, route.fallback, route.via_fallback) == (agent.url, stands_by, None)
+        await client.update_endpoint(agent.id, status="inactive")
+        route = (await client.test_route(number.id)).outcome
+        assert isinstance(route, RoutedCall)
+        assert (route.sip_uri, route.via_fallback) == (night.url, "endpoint_inactive")
+        await client.update_phone_number(number.id, endpoint_id=asked.id)
+        route = (await client.test_route(number.id)).outcome
+        assert isinstance(route, AskedWebhook)
+        assert (route.action, route.url, route.fallback) == ("ask", asked.url, stands_by)
+        assert (await client.update_phone_number(number.id, fallback_endpoint_id=None)).fallback_endpoint_id is None
 
 
 def test_key_and_address_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 from tenacity import Retrying
@@ -90,6 +91,22 @@ async def test_its_own_request_that_still_runs_is_waited_for() -> None:
     async with answering(cut, running, CREDITS) as (client, receiver):
         assert (await client.move_test_credits(5)).balance_cents == 5
     assert len(receiver.received) == 3
+
+
+async def test_it_listens_as_long_as_the_server_was_asked_to_take() -> None:
+    asked: list[httpx2.Request] = []
+
+    def no(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return httpx2.Response(404, json={"error": "No.", "code": "NUMBER_NOT_AVAILABLE"})
+
+    transport = httpx2.MockTransport(no)
+    async with AsyncClient("key", base_url="http://x", timeout_seconds=5, transport=transport) as client:
+        for seconds in (20, None):
+            with pytest.raises(errors.NumberNotAvailable):
+                await client.purchase_phone_number("inv_1", wait_seconds=seconds)
+    told = [(each.headers.get("prefer"), each.extensions["timeout"]["read"]) for each in asked]
+    assert told == [("wait=20", 25), (None, 5)]
 
 
 async def test_it_does_not_ask_for_ever() -> None:

@@ -3,7 +3,15 @@
 from typing import assert_type
 
 from nambari_client import UNSET, AsyncClient, AsyncPages, Client, Pages, errors
-from nambari_client.objects import Event, PhoneNumber, PhoneNumberDetail, PhoneNumberPage, RejectedCall, RoutedCall
+from nambari_client.objects import (
+    ChallengedAccount,
+    Event,
+    PhoneNumber,
+    PhoneNumberDetail,
+    PhoneNumberPage,
+    RejectedCall,
+    RoutedCall,
+)
 
 
 def synchronously(client: Client) -> None:
@@ -15,6 +23,9 @@ def synchronously(client: Client) -> None:
     client.update_phone_number("pn_1", endpoint_id=None, label=UNSET)
     routed = client.route_inbound(to="+442079460123", from_="+442079460999", call_id="1")
     assert_type(routed, RoutedCall | RejectedCall)
+    assert_type(client.get_document_content("doc_1"), bytes)
+    assert_type(client.find_credentials("pn_1"), ChallengedAccount | RejectedCall)
+    client.send_document(b"", "image/gif", type="identity", country="NG")  # type: ignore[arg-type]
     client.list_phone_numbers(county="NG")  # type: ignore[call-arg]
     client.list_phone_numbers(status="sleeping")  # type: ignore[arg-type]
     client.purchase_phone_number()  # type: ignore[call-arg]

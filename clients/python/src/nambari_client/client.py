@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, Retrying
 
 from nambari_client.core import Core, Retries
 from nambari_client.methods import AsyncDoes, AsyncLists, Does, Lists
-from nambari_client.operations import endpoints, organization, phone_numbers, routing, webhooks
+from nambari_client.operations import documents, endpoints, organization, phone_numbers, porting, routing, webhooks
 from nambari_client.request import Request
 
 Answer = TypeVar("Answer")
@@ -75,9 +75,18 @@ class Client:
     restore_phone_number = Does(phone_numbers.restore_phone_number)
     get_phone_number_history = Lists(phone_numbers.get_phone_number_history)
     test_route = Does(phone_numbers.test_route)
+    make_sip_credentials = Does(phone_numbers.make_sip_credentials)
+    delete_sip_credentials = Does(phone_numbers.delete_sip_credentials)
     list_holds = Lists(phone_numbers.list_holds)
     create_hold = Does(phone_numbers.create_hold)
     delete_hold = Does(phone_numbers.delete_hold)
+
+    list_porting_orders = Lists(porting.list_porting_orders)
+    create_porting_order = Does(porting.create_porting_order)
+    get_porting_order = Does(porting.get_porting_order)
+    update_porting_order = Does(porting.update_porting_order)
+    submit_porting_order = Does(porting.submit_porting_order)
+    cancel_porting_order = Does(porting.cancel_porting_order)
 
     list_endpoints = Lists(endpoints.list_endpoints)
     create_endpoint = Does(endpoints.create_endpoint)
@@ -89,6 +98,10 @@ class Client:
     list_transactions = Lists(organization.list_transactions)
     get_kyc = Does(organization.get_kyc)
     submit_kyc = Does(organization.submit_kyc)
+    list_documents = Lists(documents.list_documents)
+    send_document = Does(documents.send_document)
+    get_document = Does(documents.get_document)
+    get_document_content = Does(documents.get_document_content)
     list_audit = Lists(organization.list_audit)
     move_test_credits = Does(organization.move_test_credits)
     get_test_clock = Does(organization.get_test_clock)
@@ -104,10 +117,13 @@ class Client:
     delete_webhook = Does(webhooks.delete_webhook)
     rotate_webhook_secret = Does(webhooks.rotate_webhook_secret)
     list_deliveries = Lists(webhooks.list_deliveries)
+    list_delivery_attempts = Lists(webhooks.list_delivery_attempts)
     replay_delivery = Does(webhooks.replay_delivery)
+    replay_events = Does(webhooks.replay_events)
 
     route_inbound = Does(routing.route_inbound)
     route_outbound = Does(routing.route_outbound)
+    find_credentials = Does(routing.find_credentials)
 
 
 class AsyncClient:
@@ -162,9 +178,18 @@ class AsyncClient:
     restore_phone_number = AsyncDoes(phone_numbers.restore_phone_number)
     get_phone_number_history = AsyncLists(phone_numbers.get_phone_number_history)
     test_route = AsyncDoes(phone_numbers.test_route)
+    make_sip_credentials = AsyncDoes(phone_numbers.make_sip_credentials)
+    delete_sip_credentials = AsyncDoes(phone_numbers.delete_sip_credentials)
     list_holds = AsyncLists(phone_numbers.list_holds)
     create_hold = AsyncDoes(phone_numbers.create_hold)
     delete_hold = AsyncDoes(phone_numbers.delete_hold)
+
+    list_porting_orders = AsyncLists(porting.list_porting_orders)
+    create_porting_order = AsyncDoes(porting.create_porting_order)
+    get_porting_order = AsyncDoes(porting.get_porting_order)
+    update_porting_order = AsyncDoes(porting.update_porting_order)
+    submit_porting_order = AsyncDoes(porting.submit_porting_order)
+    cancel_porting_order = AsyncDoes(porting.cancel_porting_order)
 
     list_endpoints = AsyncLists(endpoints.list_endpoints)
     create_endpoint = AsyncDoes(endpoints.create_endpoint)
@@ -176,6 +201,10 @@ class AsyncClient:
     list_transactions = AsyncLists(organization.list_transactions)
     get_kyc = AsyncDoes(organization.get_kyc)
     submit_kyc = AsyncDoes(organization.submit_kyc)
+    list_documents = AsyncLists(documents.list_documents)
+    send_document = AsyncDoes(documents.send_document)
+    get_document = AsyncDoes(documents.get_document)
+    get_document_content = AsyncDoes(documents.get_document_content)
     list_audit = AsyncLists(organization.list_audit)
     move_test_credits = AsyncDoes(organization.move_test_credits)
     get_test_clock = AsyncDoes(organization.get_test_clock)
@@ -191,7 +220,10 @@ class AsyncClient:
     delete_webhook = AsyncDoes(webhooks.delete_webhook)
     rotate_webhook_secret = AsyncDoes(webhooks.rotate_webhook_secret)
     list_deliveries = AsyncLists(webhooks.list_deliveries)
+    list_delivery_attempts = AsyncLists(webhooks.list_delivery_attempts)
     replay_delivery = AsyncDoes(webhooks.replay_delivery)
+    replay_events = AsyncDoes(webhooks.replay_events)
 
     route_inbound = AsyncDoes(routing.route_inbound)
     route_outbound = AsyncDoes(routing.route_outbound)
+    find_credentials = AsyncDoes(routing.find_credentials)

@@ -6,7 +6,7 @@ All of it without IO, so that the synchronous and the asynchronous client have n
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import httpx2
@@ -74,24 +74,36 @@ class Core:
         """Raises InvalidArgument."""
         headers = {
             "x-api-key": self._key,
-            "accept": "application/json",
+            "accept": "*/*" if request.answer is bytes else "application/json",
             "user-agent": f"nambari-client/{VERSION} python",
         }
         if request.idempotency_key is not None:
             headers["idempotency-key"] = request.idempotency_key
-        if request.body is not None:
-            headers["content-type"] = "application/json"
+        content = None
+        if request.file is not None:
+            headers["content-type"], content = request.file.media_type, request.file.content
+        if request.wait_seconds is not None:
+            headers["prefer"] = f"wait={request.wait_seconds}"
         try:
+            if request.body is not None:
+                headers["content-type"], content = "application/json", msgspec.json.encode(request.body)
             return httpx2.Request(
                 request.method,
                 self.base_url + request.path,
                 params=dict(request.query),
                 headers=headers,
-                content=None if request.body is None else msgspec.json.encode(request.body),
-                extensions={"timeout": self.timeout.as_dict()},
+                content=content,
+                extensions={"timeout": self._patience(request).as_dict()},
             )
         except UnicodeEncodeError:
             raise InvalidArgument(NO_TEXT) from None
+
+    def _patience(self, request: Request[Any]) -> httpx2.Timeout:
+        """Not shorter than the server was asked to take."""
+        patience = httpx2.Timeout(self.timeout)
+        if patience.read is not None:
+            patience.read += request.wait_seconds or 0
+        return patience
 
     # ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,6 +111,8 @@ class Core:
         """The object that was answered. Raises ApiError, UnexpectedAnswer."""
         if not response.is_success:
             raise refusal(response)
+        if request.answer is bytes:
+            return cast("Answer", read_file(response))
         try:
             found: Answer = msgspec.json.decode(response.content, type=request.answer)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -174,6 +188,13 @@ def refusal(response: httpx2.Response) -> NambariError:
         request_id=body.request_id or response.headers.get("x-request-id"),
         retry_after_seconds=retry_after,
     )
+
+
+def read_file(response: httpx2.Response) -> bytes:
+    """What a proxy in between shows as a page is none. Raises UnexpectedAnswer."""
+    if not response.headers.get("content-disposition", "").startswith("attachment"):
+        raise _unexpected(response, "it is no file to be saved")
+    return response.content
 
 
 def _unexpected(response: httpx2.Response, why: str) -> UnexpectedAnswer:

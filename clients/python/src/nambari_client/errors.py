@@ -95,12 +95,16 @@ class FieldFault(Struct):
 
 
 class KycRequired(ApiError):
+    """`missing_requirements`: what the number requires and is not on file, where that is why."""
+
     code = "KYC_REQUIRED"
     kyc_status = Detail[str]()
+    missing_requirements = Detail[list[str]]()
 
 
 class KycPending(ApiError):
     code = "KYC_PENDING"
+    missing_requirements = Detail[list[str]]()
 
 
 class InsufficientBalance(ApiError):

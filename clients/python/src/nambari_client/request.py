@@ -18,9 +18,17 @@ LONGEST_KEY = 255
 NO_TEXT = "A text has half a letter in it (a lone surrogate), which cannot be sent."
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A body that is sent as it is."""
+
+    content: bytes
+    media_type: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request(Generic[Answer]):
-    """`answer` is the type to read the answer as.
+    """`answer` is the type to read the answer as; `bytes` is a file, as it comes.
 
     Sent twice, it does no more than sent once: it reads, or has an idempotency key. So a retry is safe.
     """
@@ -30,6 +38,9 @@ class Request(Generic[Answer]):
     answer: Any
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    file: File | None = None
+    wait_seconds: int | None = None
+    """How long the server may take to answer, if what was asked is not decided at once."""
     idempotency_key: str | None = None
 
 
@@ -63,8 +74,7 @@ class PagedRequest(Generic[Item, PageOf]):
 
 def read(answer: Any, *path: str, **query: Any) -> Request[Any]:
     """A GET. What is None is left out of the query."""
-    asked = {name: _text(value) for name, value in query.items() if value is not None}
-    return Request(method="GET", path=_path(path), answer=answer, query=asked)
+    return Request(method="GET", path=_path(path), answer=answer, query=_query(query))
 
 
 def pages(answer: Any, name: str, *path: str, **query: Any) -> PagedRequest[Any, Any]:
@@ -77,7 +87,9 @@ def write(
     *path: str,
     key: str | None,
     body: Mapping[str, Any] | None = None,
-    query: Mapping[str, str] | None = None,
+    file: File | None = None,
+    wait_seconds: int | None = None,
+    **query: Any,
 ) -> Request[Any]:
     """What changes something, under an idempotency key: a new one if none is given."""
     if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
@@ -86,8 +98,10 @@ def write(
         method=method,
         path=_path(path),
         answer=answer,
-        query=query or {},
+        query=_query(query),
         body=body,
+        file=file,
+        wait_seconds=wait_seconds,
         idempotency_key=key or str(uuid4()),
     )
 
@@ -116,6 +130,10 @@ def _path(parts: tuple[str, ...]) -> str:
         return "/" + "/".join(quote(part, safe="") for part in parts)
     except UnicodeEncodeError:
         raise InvalidArgument(NO_TEXT) from None
+
+
+def _query(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(value) for name, value in fields.items() if value is not None}
 
 
 def _text(value: Any) -> str:

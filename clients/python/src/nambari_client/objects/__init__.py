@@ -4,6 +4,7 @@ A field or value that a newer server adds is passed over: that is why what is on
 Money is integer cents, instants have a time zone.
 """
 
+from nambari_client.objects.documents import Document, DocumentPage
 from nambari_client.objects.endpoints import DeletedEndpoint, Endpoint, EndpointPage
 from nambari_client.objects.organization import (
     AuditPage,
@@ -20,6 +21,7 @@ from nambari_client.objects.paging import Page
 from nambari_client.objects.phone_numbers import (
     AvailableNumber,
     AvailableNumberPage,
+    DeletedCredentials,
     DeletedHold,
     EndpointSummary,
     FieldChange,
@@ -32,37 +34,60 @@ from nambari_client.objects.phone_numbers import (
     PhoneNumberPage,
     Quote,
     ReleaseForeseen,
+    SearchDetails,
     Sip,
+    SipCredentials,
 )
-from nambari_client.objects.routing import AllowedCall, RejectedCall, RoutedCall, RouteStep, TestedRoute
+from nambari_client.objects.porting import PortingOrder, PortingOrderPage
+from nambari_client.objects.routing import (
+    AllowedCall,
+    AskedWebhook,
+    ChallengedAccount,
+    Fallback,
+    RejectedCall,
+    RoutedCall,
+    RouteStep,
+    TestedRoute,
+)
 from nambari_client.objects.webhooks import (
+    AttemptPage,
     DeletedWebhook,
     Delivery,
+    DeliveryAttempt,
     DeliveryPage,
     Event,
     EventPage,
+    Replayed,
     Webhook,
     WebhookPage,
 )
 
 __all__ = [
     "AllowedCall",
+    "AskedWebhook",
+    "AttemptPage",
     "AuditPage",
     "AuditRecord",
     "AvailableNumber",
     "AvailableNumberPage",
+    "ChallengedAccount",
     "ClockAdvanced",
     "Credits",
+    "DeletedCredentials",
     "DeletedEndpoint",
     "DeletedHold",
     "DeletedWebhook",
     "Delivery",
+    "DeliveryAttempt",
     "DeliveryPage",
+    "Document",
+    "DocumentPage",
     "Endpoint",
     "EndpointPage",
     "EndpointSummary",
     "Event",
     "EventPage",
+    "Fallback",
     "FieldChange",
     "Health",
     "HistoryPage",
@@ -74,12 +99,17 @@ __all__ = [
     "PhoneNumber",
     "PhoneNumberDetail",
     "PhoneNumberPage",
+    "PortingOrder",
+    "PortingOrderPage",
     "Quote",
     "RejectedCall",
     "ReleaseForeseen",
+    "Replayed",
     "RouteStep",
     "RoutedCall",
+    "SearchDetails",
     "Sip",
+    "SipCredentials",
     "TestClock",
     "TestedRoute",
     "Transaction",

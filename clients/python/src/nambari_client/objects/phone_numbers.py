@@ -9,7 +9,11 @@ from nambari_client.objects.paging import Page
 
 
 class PhoneNumber(Struct, kw_only=True):
-    """A phone number of the organization. Prices are those of the purchase."""
+    """A phone number of the organization. Prices are those of the purchase.
+
+    A carrier's number is `pending`, its price held, until the carrier has decided; then it is `active`, or `released`
+    with the reason in `status_reason` and the price free again.
+    """
 
     id: str
     number: str
@@ -21,6 +25,7 @@ class PhoneNumber(Struct, kw_only=True):
     status: str
     status_reason: str | None
     endpoint_id: str | None
+    fallback_endpoint_id: str | None
     allow_inbound: bool
     allow_outbound: bool
     label: str | None
@@ -80,11 +85,18 @@ class AvailableNumber(Struct, kw_only=True):
     missing_requirements: list[str]
 
 
+class SearchDetails(Struct, kw_only=True):
+    """What is missing in the answer: so many carriers did not answer in time."""
+
+    carriers_missing: int
+
+
 class AvailableNumberPage(Page, kw_only=True):
     """`total` is exact up to 10,000; beyond, `total_is_exact` is false and `total` is 10,000."""
 
     phone_numbers: list[AvailableNumber]
     total_is_exact: bool
+    details: SearchDetails | None = None
 
 
 class Quote(Struct, kw_only=True):
@@ -154,4 +166,19 @@ class HoldPage(Page, kw_only=True):
 
 class DeletedHold(Struct, kw_only=True):
     id: str
+    deleted: bool
+
+
+class SipCredentials(Struct, kw_only=True):
+    """What a SIP user agent needs to make calls from the number. `password` is null in a replay: it is not kept."""
+
+    username: str
+    password: str | None
+    realm: str
+    domain: str
+    uri: str
+
+
+class DeletedCredentials(Struct, kw_only=True):
+    username: str
     deleted: bool

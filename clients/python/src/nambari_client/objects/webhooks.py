@@ -70,3 +70,29 @@ class DeliveryPage(Page, kw_only=True):
     """The newest event first."""
 
     deliveries: list[Delivery]
+
+
+class DeliveryAttempt(Struct, kw_only=True):
+    """One attempt, and what came of it."""
+
+    attempted_at: Instant
+    duration_ms: int
+    response_status: int | None
+    response_body: str | None
+    error: str | None
+
+
+class AttemptPage(Page, kw_only=True):
+    """The oldest first."""
+
+    attempts: list[DeliveryAttempt]
+
+
+class Replayed(Struct, kw_only=True):
+    """How much is on its way, at most 1,000 events. If `has_more`, go on with `last_event_id` as `starting_after`."""
+
+    webhook_id: str
+    queued: int
+    first_event_id: str | None
+    last_event_id: str | None
+    has_more: bool

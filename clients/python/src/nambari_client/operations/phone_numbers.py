@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from nambari_client.objects import (
     AvailableNumber,
     AvailableNumberPage,
+    DeletedCredentials,
     DeletedHold,
     HistoryPage,
     HistoryRecord,
@@ -18,6 +19,7 @@ from nambari_client.objects import (
     PhoneNumberPage,
     Quote,
     ReleaseForeseen,
+    SipCredentials,
     TestedRoute,
 )
 from nambari_client.request import PagedRequest, Request, ask, changed, given, pages, read, write
@@ -98,35 +100,46 @@ def purchase_phone_number(
     inventory_id: str,
     *,
     endpoint_id: str | None = None,
+    fallback_endpoint_id: str | None = None,
     allow_inbound: bool = True,
     allow_outbound: bool = True,
     label: str | None = None,
     tags: Sequence[str] = (),
     max_total_cents: int | None = None,
+    wait_seconds: int | None = None,
     idempotency_key: str | None = None,
 ) -> Request[PhoneNumber]:
-    """Buy a number that the search has shown. `max_total_cents` caps set-up and first month together."""
+    """Buy a number that the search has shown. `max_total_cents` caps set-up and first month together.
+
+    A carrier's number may be answered as `pending`: `wait_seconds`, at most 20, are waited for what the carrier says.
+    """
     body = given(
         inventory_id=inventory_id,
         endpoint_id=endpoint_id,
+        fallback_endpoint_id=fallback_endpoint_id,
         allow_inbound=allow_inbound,
         allow_outbound=allow_outbound,
         label=label,
         tags=tuple(tags),
         max_total_cents=max_total_cents,
     )
-    return write("POST", PhoneNumber, *NUMBERS, body=body, key=idempotency_key)
+    return write("POST", PhoneNumber, *NUMBERS, body=body, wait_seconds=wait_seconds, key=idempotency_key)
 
 
 def quote_phone_number(
     inventory_id: str,
     *,
     endpoint_id: str | None = None,
+    fallback_endpoint_id: str | None = None,
     max_total_cents: int | None = None,
 ) -> Request[Quote]:
     """What the purchase would cost now, or the refusal that it would get. Nothing is bought."""
     body = given(
-        inventory_id=inventory_id, endpoint_id=endpoint_id, max_total_cents=max_total_cents, validate_only=True
+        inventory_id=inventory_id,
+        endpoint_id=endpoint_id,
+        fallback_endpoint_id=fallback_endpoint_id,
+        max_total_cents=max_total_cents,
+        validate_only=True,
     )
     return ask(Quote, *NUMBERS, body=body)
 
@@ -135,6 +148,7 @@ def update_phone_number(
     number_id: str,
     *,
     endpoint_id: str | UnsetType | None = UNSET,
+    fallback_endpoint_id: str | UnsetType | None = UNSET,
     allow_inbound: bool | UnsetType = UNSET,
     allow_outbound: bool | UnsetType = UNSET,
     label: str | UnsetType | None = UNSET,
@@ -145,6 +159,7 @@ def update_phone_number(
     """Configure a number. What is left out stays; `endpoint_id=None` detaches, `label=None` clears."""
     body = changed(
         endpoint_id=endpoint_id,
+        fallback_endpoint_id=fallback_endpoint_id,
         allow_inbound=allow_inbound,
         allow_outbound=allow_outbound,
         label=label,
@@ -161,7 +176,7 @@ def release_phone_number(number_id: str, *, idempotency_key: str | None = None) 
 
 def foresee_release(number_id: str) -> Request[ReleaseForeseen]:
     """What a release would take from you, or the refusal that it would get. Nothing is released."""
-    return write("DELETE", ReleaseForeseen, *NUMBERS, number_id, query={"dry_run": "true"}, key=None)
+    return write("DELETE", ReleaseForeseen, *NUMBERS, number_id, key=None, dry_run=True)
 
 
 def restore_phone_number(number_id: str, *, idempotency_key: str | None = None) -> Request[PhoneNumber]:
@@ -192,6 +207,16 @@ def get_phone_number_history(
 def test_route(number_id: str, *, from_: str | None = None) -> Request[TestedRoute]:
     """What would become of a call to the number now, step by step."""
     return ask(TestedRoute, *NUMBERS, number_id, "test-route", body=given(from_=from_))
+
+
+def make_sip_credentials(number_id: str, *, idempotency_key: str | None = None) -> Request[SipCredentials]:
+    """A new password for calls from the number, told in this answer alone; the one before works no more."""
+    return write("POST", SipCredentials, *NUMBERS, number_id, "sip-credentials", key=idempotency_key)
+
+
+def delete_sip_credentials(number_id: str, *, idempotency_key: str | None = None) -> Request[DeletedCredentials]:
+    """From the next call on nobody makes calls with them."""
+    return write("DELETE", DeletedCredentials, *NUMBERS, number_id, "sip-credentials", key=idempotency_key)
 
 
 # ── Holds ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,9 +1,10 @@
 """Where does a call go? For SIP proxies, with an operator's key.
 
-Asked again with the same call id, a call leaves no second event: so both may be repeated.
+Asked again with the same call id, a call leaves no second event, and finding credentials leaves none: so all may be
+repeated.
 """
 
-from nambari_client.objects import AllowedCall, RejectedCall, RoutedCall
+from nambari_client.objects import AllowedCall, ChallengedAccount, RejectedCall, RoutedCall
 from nambari_client.request import Request, ask, given
 
 
@@ -21,3 +22,9 @@ def route_outbound(
     """Who makes the call, `organization_id` or `username` says; if both do, they must agree."""
     body = given(from_=from_, to=to, call_id=call_id, organization_id=organization_id, username=username)
     return ask(AllowedCall | RejectedCall, "v1", "routing", "outbound", body=body)
+
+
+def find_credentials(username: str) -> Request[ChallengedAccount | RejectedCall]:
+    """What checks the digest of an account's call. `username` is as it came in Proxy-Authorization or Authorization."""
+    body = given(username=username)
+    return ask(ChallengedAccount | RejectedCall, "v1", "routing", "credentials", body=body)

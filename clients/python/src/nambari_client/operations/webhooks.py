@@ -1,11 +1,23 @@
 """Who is told of events, what became of it, and what was missed?"""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from nambari_client.objects import DeletedWebhook, Delivery, DeliveryPage, Event, EventPage, Webhook, WebhookPage
+from nambari_client.objects import (
+    AttemptPage,
+    DeletedWebhook,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryPage,
+    Event,
+    EventPage,
+    Replayed,
+    Webhook,
+    WebhookPage,
+)
 from nambari_client.request import PagedRequest, Request, changed, given, pages, read, write
 
 Switch = Literal["active", "inactive"]
@@ -85,3 +97,36 @@ def list_deliveries(
 def replay_delivery(webhook_id: str, delivery_id: str, *, idempotency_key: str | None = None) -> Request[Delivery]:
     """Send an event again."""
     return write("POST", Delivery, *WEBHOOKS, webhook_id, "deliveries", delivery_id, "replay", key=idempotency_key)
+
+
+def list_delivery_attempts(
+    webhook_id: str, delivery_id: str, *, limit: int | None = None, offset: int | None = None
+) -> PagedRequest[DeliveryAttempt, AttemptPage]:
+    """Every attempt of a delivery, the oldest first, those before a replay too."""
+    path = (*WEBHOOKS, webhook_id, "deliveries", delivery_id, "attempts")
+    return pages(AttemptPage, "attempts", *path, limit=limit, offset=offset)
+
+
+def replay_events(
+    webhook_id: str,
+    *,
+    starting_after: str | None = None,
+    up_to: str | None = None,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    events: Sequence[str] | None = None,
+    idempotency_key: str | None = None,
+) -> Request[Replayed]:
+    """Send a range of events again, arrived or not. `starting_after` or `from_` is needed; given both, both must hold.
+
+    `starting_after` and `up_to` are ids of events, `from_` and `to` instants with a time zone. If the answer
+    `has_more`, ask again with its `last_event_id` as `starting_after`.
+    """
+    body = given(
+        starting_after=starting_after,
+        up_to=up_to,
+        from_=from_,
+        to=to,
+        events=None if events is None else tuple(events),
+    )
+    return write("POST", Replayed, *WEBHOOKS, webhook_id, "replay", body=body, key=idempotency_key)
