@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from tests.cli.conftest import refused
 from tests.cli.shop import NUMBERS, Shop
 
 from nambari.cli import program
+from nambari.cli.numbers import outcome
+from nambari_client.objects import PhoneNumber
 
 
 def test_a_number_from_search_to_restore(shop: Shop) -> None:
@@ -145,6 +148,20 @@ def test_a_person_is_asked_and_their_answer_counts(shop: Shop) -> None:
     code, seen = typed("", "numbers", "list")
     assert "Monthly" in seen
     assert "2.50 USD" in seen
+
+
+def test_a_carrier_decides_of_its_number(shop: Shop) -> None:
+    """Sooner than the command ends, or later, or against it."""
+    url = ("--url", "sip:desk@sip.example.com")
+    agent = shop.nambari("endpoints", "create", "--name", "Desk", "--type", "agent", *url, "--json").json["id"]
+    bought = msgspec.convert(shop.bought("--endpoint", agent), PhoneNumber)
+    [told] = outcome(bought)
+    assert told == f"Bought {bought.number} for 3.50 USD: {bought.id}"
+    told, show = outcome(msgspec.structs.replace(bought, status="pending"))
+    assert told == f"Ordered {bought.number}: {bought.id}. 3.50 USD are held until its carrier has decided:"
+    assert show.strip() == f"nambari numbers show {bought.id}"
+    [told] = outcome(msgspec.structs.replace(bought, status="released", status_reason="taken"))
+    assert told == f"The carrier did not give {bought.number} (taken): {bought.id}. Nothing was paid."
 
 
 def test_a_retried_script_buys_once(shop: Shop) -> None:

@@ -16,6 +16,7 @@ from nambari_client.objects import AvailableNumber, PhoneNumber, PhoneNumberDeta
 from nambari_client.operations.phone_numbers import NumberStatus, NumberType
 
 SHOWN = 20
+CARRIER_SECONDS = 20
 LARGEST_PAGE = 100
 
 group = typer.Typer(
@@ -130,14 +131,28 @@ def buy(
             label=label,
             tags=tags or (),
             max_total_cents=max_total,
+            wait_seconds=CARRIER_SECONDS,
             idempotency_key=key,
         ),
     )
-    paid = display(bought.setup_cost_cents + bought.monthly_cost_cents, bought.currency)
-    lines = [f"Bought {bought.number} for {paid}: {bought.id}"]
-    if bought.endpoint_id is None:
-        lines += ["\nNext, point it at an agent:", output.command(f"nambari numbers set {bought.id} --endpoint EP_ID")]
-    output.answer(as_json, record(bought), *lines)
+    output.answer(as_json, record(bought), *outcome(bought))
+    if bought.status == "released":
+        raise typer.Exit(1)
+
+
+def outcome(number: PhoneNumber) -> list[str]:
+    """What became of a purchase, and what next: a carrier may need longer than we wait, or say no."""
+    price = display(number.setup_cost_cents + number.monthly_cost_cents, number.currency)
+    show = output.command(f"nambari numbers show {number.id}")
+    if number.status == "released":
+        why = number.status_reason or "no reason given"
+        return [f"The carrier did not give {number.number} ({why}): {number.id}. Nothing was paid."]
+    if number.status == "pending":
+        return [f"Ordered {number.number}: {number.id}. {price} are held until its carrier has decided:", show]
+    lines = [f"Bought {number.number} for {price}: {number.id}"]
+    if number.endpoint_id is None:
+        lines += ["\nNext, point it at an agent:", output.command(f"nambari numbers set {number.id} --endpoint EP_ID")]
+    return lines
 
 
 @group.command(
