@@ -2,25 +2,34 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import TypeVar
 
 from tests.api.serving import serving
 
 from nambari.settings import Settings
 
+Served = TypeVar("Served")
+
 
 @contextmanager
 def served(settings: Settings, dsn: str) -> Iterator[str]:
     """Its address."""
+    with in_a_thread(lambda: serving(settings, dsn)) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def in_a_thread(opened: Callable[[], AbstractAsyncContextManager[Served]]) -> Iterator[Served]:
+    """What is served there, in a loop of its own."""
     ready = threading.Event()
-    found: dict[str, object] = {}
+    found: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, Served]] = []
 
     async def live() -> None:
         over = asyncio.Event()
-        found.update(loop=asyncio.get_running_loop(), over=over)
-        async with serving(settings, dsn) as port:
-            found["port"] = port
+        async with opened() as value:
+            found.append((asyncio.get_running_loop(), over, value))
             ready.set()
             await over.wait()
 
@@ -33,11 +42,9 @@ def served(settings: Settings, dsn: str) -> Iterator[str]:
     thread = threading.Thread(target=run)
     thread.start()
     ready.wait()
+    [(loop, over, value)] = found
     try:
-        yield f"http://127.0.0.1:{found['port']}"
+        yield value
     finally:
-        loop, over = found["loop"], found["over"]
-        assert isinstance(loop, asyncio.AbstractEventLoop)
-        assert isinstance(over, asyncio.Event)
         loop.call_soon_threadsafe(over.set)
         thread.join()

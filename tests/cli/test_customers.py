@@ -11,11 +11,12 @@ import sys
 import msgspec
 import pytest
 from tests.cli.conftest import refused
-from tests.cli.shop import NUMBERS, Shop
+from tests.cli.serving import in_a_thread
+from tests.cli.shop import NUMBERS, Run, Shop
+from tests.receiver import answer, receiving
 
+from nambari.api.described import EXAMPLES
 from nambari.cli import program
-from nambari.cli.numbers import outcome
-from nambari_client.objects import PhoneNumber
 
 
 def test_a_number_from_search_to_restore(shop: Shop) -> None:
@@ -150,18 +151,28 @@ def test_a_person_is_asked_and_their_answer_counts(shop: Shop) -> None:
     assert "2.50 USD" in seen
 
 
-def test_a_carrier_decides_of_its_number(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("status", "reason", "code", "told"),
+    [
+        ("active", None, 0, "Bought {number} for 3.50 USD: {id}"),
+        ("pending", None, 0, "Ordered {number}: {id}. 3.50 USD are held until its carrier has decided:"),
+        ("released", "taken", 1, "The carrier did not give {number} (taken): {id}. Nothing was paid."),
+    ],
+)
+def test_a_carrier_decides_of_its_number(
+    nambari: Run, monkeypatch: pytest.MonkeyPatch, status: str, reason: str | None, code: int, told: str
+) -> None:
     """Sooner than the command ends, or later, or against it."""
-    url = ("--url", "sip:desk@sip.example.com")
-    agent = shop.nambari("endpoints", "create", "--name", "Desk", "--type", "agent", *url, "--json").json["id"]
-    bought = msgspec.convert(shop.bought("--endpoint", agent), PhoneNumber)
-    [told] = outcome(bought)
-    assert told == f"Bought {bought.number} for 3.50 USD: {bought.id}"
-    told, show = outcome(msgspec.structs.replace(bought, status="pending"))
-    assert told == f"Ordered {bought.number}: {bought.id}. 3.50 USD are held until its carrier has decided:"
-    assert show.strip() == f"nambari numbers show {bought.id}"
-    [told] = outcome(msgspec.structs.replace(bought, status="released", status_reason="taken"))
-    assert told == f"The carrier did not give {bought.number} (taken): {bought.id}. Nothing was paid."
+    prices = {"setup_cost_cents": 100, "monthly_cost_cents": 250, "currency": "USD"}
+    number = EXAMPLES["PhoneNumber"] | prices | {"status": status, "status_reason": reason}
+    monkeypatch.setenv("NAMBARI_API_KEY", "kros_live_x")
+    with in_a_thread(lambda: receiving(lambda _: answer(201, msgspec.json.encode(number)))) as server:
+        monkeypatch.setenv("NAMBARI_BASE_URL", server.url(""))
+        done = nambari("numbers", "buy", "inv_1", "--yes")
+    assert (done.code, done.out.splitlines()[0]) == (code, told.format_map(number))
+    assert (f"nambari numbers show {number['id']}" in done.out) == (status == "pending")
+    [asked] = server.received
+    assert asked.headers["prefer"] == "wait=20"
 
 
 def test_a_retried_script_buys_once(shop: Shop) -> None:
