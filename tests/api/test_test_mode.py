@@ -96,6 +96,17 @@ async def test_the_slow_number_is_bought_after_a_while_and_once_for_each_key(wor
     await assert_invariants(world)
 
 
+async def test_the_slow_number_can_be_validated_as_it_is_bought(world: World) -> None:
+    tester = await tester_of(world)
+    refused(await order(tester, "inv_test_slow", validate_only=True), 404, "NUMBER_NOT_AVAILABLE")
+    await world.stock(1, environment="test")
+    begun = time.monotonic()
+    quoted = await order(tester, "inv_test_slow", validate_only=True)
+    assert time.monotonic() - begun >= SLOW_SECONDS
+    assert (quoted.status_code, quoted.json()["total_cents"]) == (200, PRICE)
+    assert await world.value("SELECT count(*) FROM phone_numbers") == 0
+
+
 async def test_the_slow_number_passes_by_what_others_hold_but_not_what_they_held(moving: MovingWorld) -> None:
     tester, other = await tester_of(moving), await tester_of(moving)
     free, held = await moving.stock(2, environment="test")

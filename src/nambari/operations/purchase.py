@@ -61,6 +61,8 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
 
 async def quote(services: Services, attempt: Attempt, order: Order, now: datetime) -> Purchase:
     """What the purchase would be, with nothing written. Raises as `purchase` does."""
+    if _is_slow(attempt, order) and (found := await _any_for_sale(services, attempt, wait=True)) is not None:
+        order = replace(order, inventory_id=found)
     decision = await _decide(services, attempt, order, now)
     if isinstance(decision, NumberNotAvailable) and may_be_offered(services, attempt.caller.environment):
         decision = await quote_offer(services, attempt, order, now)
