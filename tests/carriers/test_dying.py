@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.carriers.conftest import FIRST, Shop
+from tests.carriers.conftest import FIRST, SECOND, Shop
 from tests.carriers.dying import Died, mortal
 from tests.carriers.scripted import Lie
 from tests.cast import Person, assert_invariants
@@ -148,6 +148,22 @@ async def test_two_workers_see_to_an_order_once(shop: Shop) -> None:
     seen = await asyncio.gather(*(shop.see_to_orders() for _ in range(4)))
     assert sum(seen) == 3
     assert shop.carrier.times_asked("order") == 3
+
+
+async def test_what_came_by_mistake_and_is_ordered_by_another_goes_back_once_that_is_decided(shop: Shop) -> None:
+    """The carrier refuses the other's order, as it has given us the number already: then it is nobody's."""
+    alice, ben = await shop.world.person(cents=350), await shop.world.person(cents=350)
+    offered = await shop.offer(ben)
+    shop.carrier.will("order", Lie.WRONG)
+    await shop.buy(alice, SECOND)
+    await shop.see_to_orders()
+    assert set(shop.carrier.owned) == {FIRST}
+    answer = await ben.client.post("/v1/phone-numbers", json={"inventory_id": offered})
+    assert answer.status_code == 201
+    await shop.wait_and_see(times=4)
+    assert (await shop.number(ben, answer.json()["id"]))["status_reason"] == "number_taken"
+    assert shop.carrier.owned == {}
+    assert await shop.credits(ben) == (350, 0)
 
 
 async def test_what_is_in_use_is_never_given_back(shop: Shop) -> None:

@@ -307,12 +307,13 @@ async def give_back_of_all(
     )
 
 
-async def is_in_use(connection: Connection, environment: Environment, number: str) -> bool:
-    """Whether a number is stock of ours that is not on its way out: whatever an order says, it is not given back."""
-    found: bool = await connection.fetchval(
+async def use_across_organizations(connection: Connection, environment: Environment, number: str) -> str | None:
+    """What a number that is not on its way out is to us: `ordered`, and not decided, or `held`; None: nothing."""
+    found: str | None = await connection.fetchval(
         """
-        SELECT EXISTS (SELECT 1 FROM inventory
-                       WHERE environment = $1 AND number = $2 AND status NOT IN ('leaving', 'gone'))
+        SELECT CASE WHEN EXISTS (SELECT 1 FROM carrier_orders AS o WHERE o.inventory_id = i.id AND o.status = 'open')
+                    THEN 'ordered' ELSE 'held' END
+        FROM inventory AS i WHERE i.environment = $1 AND i.number = $2 AND i.status NOT IN ('leaving', 'gone')
         """,
         environment,
         number,

@@ -266,12 +266,15 @@ def _attempt(services: Services, claimed: Claimed) -> Attempt:
 
 
 async def _return(services: Services, carrier: Carrier, claimed: Claimed) -> None:
-    """Release a number at its carrier, as often as it takes. Never one that is in our stock, whatever an order says."""
+    """Release a number at its carrier, as often as it takes. Never one that is in our stock, whatever an order says.
+
+    One that came by mistake may be on order by now: the carrier decides on that first, and may refuse it as ours.
+    """
     order, tenant = claimed.order, (claimed.organization_id, claimed.environment)
     async with services.database.reading() as connection:
-        in_use = await carrier_orders.is_in_use(connection, claimed.environment, order.number)
-    error = "not given back: the number is in use" if in_use else None
-    if not in_use:
+        use = await carrier_orders.use_across_organizations(connection, claimed.environment, order.number)
+    error = f"not given back: the number is {use}" if use else None
+    if not use:
         try:
             await _bounded(carrier.release(order.number))
         except CarrierFailure as failure:
@@ -280,7 +283,7 @@ async def _return(services: Services, carrier: Carrier, claimed: Claimed) -> Non
     async with services.database.writing() as connection:
         if await carrier_orders.lock(connection, *tenant, order.id) != (OrderStatus.RETURNING, order.claims):
             return
-        if error is None or in_use:
+        if error is None or use == "held":
             leaving = StockStatus.LEAVING
             await carrier_orders.put_stock(connection, *tenant, order.id, leaving, advance(INVENTORY, leaving, "leave"))
             await carrier_orders.move(connection, *tenant, order.id, OrderStatus.RETURNED, error=error, now=now)
