@@ -164,7 +164,7 @@ def test_two_at_once_and_a_test_world(tmp_path: Path) -> None:
             assert list(client.list_phone_numbers()) == []
         name, password = re.findall(r"as (\w+), with the password (\w+)", one.text)[0]
         assert "KYC review" in signed_in(f"{one.url}/console/operator", name=name, password=password)
-        for key, holds in ((one.live_key, "You have no numbers yet"), (one.test_key, "Support line")):
+        for key, holds in ((one.live_key, "You have no numbers yet"), (one.test_key, "Active")):
             assert holds in signed_in(f"{one.url}/console", api_key=key)
 
 

@@ -2,7 +2,6 @@
 
 from nambari.cli.session import operator
 from nambari.db import inventory
-from nambari.domain.access import Environment
 from nambari.domain.endpoint import Endpoint, EndpointStatus, Target, check_target
 from nambari.domain.kyc import Applicant, ApplicantKind
 from nambari.domain.offer import Search
@@ -16,11 +15,9 @@ CLINICS = "Savanna Clinics"
 RIDERS = "Lagos Riders"
 CREDITS_CENTS = 320_00
 BOUGHT = (("KE", "Nairobi intake"), ("KE", "Mombasa intake"), ("NG", "Abuja intake"), ("GB", "Billing desk"))
-TRIED = (("GB", "Support line"), ("US", "Sales line"), ("US", "Night service"))
-"""What our customer tries in the test environment: numbers of fiction, with what they are for."""
 
 
-async def settle(services: Services, customer_id: str) -> None:
+async def settle(services: Services) -> None:
     now = services.clock()
     clinics = operator(await organizations.create(services, CLINICS, "business", services.new_id("req"), now))
     await kyc.submit(services, clinics, Applicant("Savanna Clinics Ltd", "KE", ApplicantKind.BUSINESS), now)
@@ -30,9 +27,6 @@ async def settle(services: Services, customer_id: str) -> None:
 
     riders = operator(await organizations.create(services, RIDERS, "free", services.new_id("req"), now))
     await kyc.submit(services, riders, Applicant("Lagos Riders Ltd", "NG", ApplicantKind.BUSINESS), now)
-
-    customer = operator(customer_id, Environment.TEST)
-    await _buy(services, customer, TRIED, await _agent(services, customer, "Support agent", "support"))
 
 
 async def _agent(services: Services, attempt: Attempt, name: str, user: str) -> str:

@@ -63,7 +63,7 @@ async def make(services: Services, tell: Tell) -> World:
     if not customer.operator_password:
         customer.operator_name, customer.operator_password = await _appoint(services)
         _write(path, customer)
-        await demo_neighbours.settle(services, customer.organization_id)
+        await demo_neighbours.settle(services)
     item = await _for_sale(services, *SHOWN)
     return World(
         **msgspec.structs.asdict(customer),

@@ -203,7 +203,7 @@ async def buy(
         record.kept.answer if record.kept else None,
         *_lines(purchase, record),
         changes_of_purchase(number),
-        purchase.requires,
+        list(purchase.requires),
     )
     if not row["mine"]:
         return Outcome.BUSY
