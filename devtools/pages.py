@@ -110,10 +110,10 @@ def errors() -> str:
             ),
             wrapped(
                 """
-                What was refused for KYC, a number, an endpoint, a price, the balance or a status is kept under the
-                request's `Idempotency-Key`, and answered alike when it is sent again. What breaks the schema, comes
-                without a good key, comes too often, or fails on our side is not kept: correct it, and send it with
-                the same key.
+                What was refused for KYC, a number, a country, an endpoint, a price, a cap, the balance or a
+                status is kept under the request's `Idempotency-Key`, and answered alike when it is sent
+                again. What breaks the schema, comes without a good key, comes too often, or fails on our side
+                is not kept: correct it, and send it with the same key.
                 """
             ),
             overview,

@@ -32,6 +32,7 @@ from nambari.domain.pricing import Price
 from nambari.domain.purchase import Facts, Order, StockItem, decide_purchase
 from nambari.domain.refusals import CATALOGUE
 from nambari.domain.release import Aging, decide_release
+from nambari.domain.spending import UNBOUNDED, Bounds
 from nambari.operations import idempotency
 from nambari.operations.configure import endpoint_not_found, number_not_found
 from nambari.settings import Settings
@@ -100,8 +101,8 @@ class Case:
     outcome: Callable[[], object] = lambda: AssertionError("the database is not asked")
 
 
-def _decided(order: Order = ORDER, **facts: Any) -> Callable[[], object]:
-    return lambda: decide_purchase(order, replace(FACTS, **facts), "pn_1", NOW)
+def _decided(order: Order = ORDER, bounds: Bounds = UNBOUNDED, **facts: Any) -> Callable[[], object]:
+    return lambda: decide_purchase(order, replace(FACTS, **facts), "pn_1", NOW, bounds)
 
 
 def _json(raw: bytes, media_type: str = "application/json") -> dict[str, Any]:
@@ -123,6 +124,8 @@ CASES: dict[str, Case] = {
     "API_KEY_EXPIRED": Case(method="GET", sends=NO_BODY, key=replace(KEY, expires_at=NOW - timedelta(days=1))),
     "INSUFFICIENT_SCOPE": Case(key=replace(KEY, scopes=frozenset({"numbers:read"}))),
     "IP_NOT_ALLOWED": Case(key=replace(KEY, allowed_ips=("192.0.2.0/24",))),
+    "COUNTRY_NOT_ALLOWED": Case(outcome=_decided(bounds=Bounds(countries=("KE", "NG")))),
+    "SPENDING_CAP_EXCEEDED": Case(outcome=_decided(bounds=Bounds(monthly_cap_cents=2000), spent_cents=1750)),
     "NUMBER_NOT_FOUND": Case(method="GET", path=ONE_NUMBER, sends=NO_BODY, outcome=number_not_found),
     "ENDPOINT_NOT_FOUND": Case(method="GET", path="/v1/endpoints/ep_1", sends=NO_BODY, outcome=endpoint_not_found),
     "NOT_FOUND": Case(method="GET", path="/v1/numbers", sends=NO_BODY),

@@ -196,6 +196,23 @@ INVARIANTS = {
         LEFT JOIN porting_orders AS o ON o.phone_number_id = n.id
               AND o.status IN ('submitted', 'in_review', 'exception', 'foc_scheduled')
         WHERE (n.status = 'porting') <> (o.id IS NOT NULL)""",
+    "a key with a cap has spent what was taken for its purchases and restores, or is held for them": """
+        SELECT k.id FROM api_keys AS k
+        LEFT JOIN (SELECT key_id, sum(spent_cents) AS cents FROM key_spending GROUP BY key_id) AS s ON s.key_id = k.id
+        LEFT JOIN (SELECT e.key_id, sum(coalesce(o.held_cents, p.cents)) AS cents FROM events AS e
+                   LEFT JOIN carrier_orders AS o ON o.phone_number_id = e.subject_id
+                         AND e.event = 'phone_number.purchased'
+                   LEFT JOIN LATERAL (SELECT sum(amount_cents) AS cents FROM postings
+                                      WHERE phone_number_id = e.subject_id AND created_at = e.created_at) AS p ON true
+                   WHERE e.event IN ('phone_number.purchased', 'phone_number.restored')
+                     AND NOT EXISTS (SELECT 1 FROM events AS f
+                                     WHERE f.subject_id = e.subject_id AND f.event = 'phone_number.failed')
+                   GROUP BY e.key_id
+                  ) AS taken ON taken.key_id = k.id
+        WHERE k.monthly_cap_cents IS NOT NULL AND coalesce(s.cents, 0) <> coalesce(taken.cents, 0)""",
+    "no key has spent more than its cap": """
+        SELECT s.key_id FROM key_spending AS s JOIN api_keys AS k ON k.id = s.key_id
+        WHERE s.spent_cents > k.monthly_cap_cents""",
     "nobody holds what is not for sale": """
         SELECT h.id FROM holds AS h JOIN inventory AS i ON i.id = h.inventory_id
         WHERE i.status = 'in_service'""",

@@ -78,6 +78,7 @@ async def test_everything_is_in_it_with_who_and_what(world: World) -> None:
         change("name", None, "till"),
         change("scopes", None, sorted(ORGANIZATION_SCOPES)),
         change("allowed_ips", None, ["127.0.0.0/8"]),
+        change("countries", None, []),
     ]
     assert changes[2] == [change("balance_cents", 0, 1000)]
     assert changes[3:7] == [

@@ -7,6 +7,8 @@ import pytest
 from tests.api.asking import AGENT, bought, faults, made, refused
 from tests.cast import World
 
+from nambari.domain.access import ORGANIZATION_SCOPES
+
 NUL, LONG, HUGE = "a\0b", "x" * 101, 10**30
 NO_NUL = "must have no NUL character"
 ID = "must be 1 to 100 characters, none of them a control character"
@@ -17,6 +19,8 @@ COUNTRY = "must be one of AC, AD, AE … (the OpenAPI document lists all 245)"
 E164 = "must be an E.164 number, such as +442079460123 (in a URL, + is written %2B)"
 TYPE = "must be one of agent, webhook, elevenlabs, vapi, retell, livekit, custom"
 PROVIDER = "must be one of elevenlabs, vapi, retell, livekit, custom"
+INSTANT = "must be an instant with its time zone, such as 2026-09-23T09:30:00Z"
+SCOPE = "must be one of " + ", ".join(sorted(ORGANIZATION_SCOPES))
 KINDS = {
     "a whole number": 5,
     "a decimal number": 1.0,
@@ -229,6 +233,33 @@ ROWS: dict[str, list[Row]] = {
         ("number", NUL, NO_NUL),
     ],
     "PATCH /v1/porting-orders/{order}": porting(),
+    "POST /v1/api-keys": [
+        *other_kinds("scopes", "a list"),
+        ("scopes", [], "must not be empty"),
+        ("scopes", ["numbers:read", "numbers:fly"], f"item 2 {SCOPE}"),
+        ("scopes", ["routing:read"], f"item 1 {SCOPE}"),
+        ("scopes", [1], "item 1 must be a string, not a whole number"),
+        ("scopes", ["numbers:read"] * 21, "must be at most 20 items long"),
+        *other_kinds("name", "a string"),
+        ("name", LONG, "must be at most 100 characters long"),
+        ("name", "two\nlines", LABEL),
+        ("name", NUL, NO_NUL),
+        *other_kinds("allowed_ips", "a list"),
+        ("allowed_ips", ["192.0.2.1", "192.0.2.0/33"], "item 2 is no IP address or CIDR"),
+        ("allowed_ips", ["example.com"], "item 1 is no IP address or CIDR"),
+        ("allowed_ips", [""], "item 1 must not be empty"),
+        ("allowed_ips", [NUL], NO_NUL),
+        ("allowed_ips", ["192.0.2.1"] * 51, "must be at most 50 items long"),
+        *cents("monthly_cap_cents"),
+        *other_kinds("countries", "a list"),
+        ("countries", ["NG", "ng"], f"item 2 {COUNTRY}"),
+        ("countries", [""], f"item 1 {COUNTRY}"),
+        *(row for row in other_kinds("expires_at", "an instant", "null") if not isinstance(row[1], str)),
+        *[("expires_at", text, INSTANT) for text in ("", "tomorrow", "2099-01-31", "2099-02-31T00:00:00Z")],
+        ("expires_at", "2099-01-31T00:00:00", INSTANT),
+        ("expires_at", "2020-01-31T00:00:00Z", "must be in the future"),
+        ("expires_at", "9999-12-31T23:59:59-23:00", "must be before the year 10000"),
+    ],
     "POST /v1/test/credits": whole("amount_cents", -(10**12), 10**12),
     "POST /v1/test/clock": whole("advance_days", 1, 400),
     "POST /v1/routing/inbound": [*CALL_ROWS, *choices("country", COUNTRY, null=True), ("country", "gb", COUNTRY)],
@@ -245,6 +276,7 @@ NEEDED = {
     "POST /v1/holds": {"inventory_id": "inv_none"},
     "POST /v1/porting-orders": {"number": "+442079460123"},
     "PATCH /v1/porting-orders/{order}": {},
+    "POST /v1/api-keys": {"scopes": ["numbers:read"]},
     "POST /v1/test/credits": {"amount_cents": 5},
     "POST /v1/test/clock": {"advance_days": 1},
     "POST /v1/routing/inbound": CALL,

@@ -63,6 +63,10 @@ def test_it_is_openapi_and_names_every_operation(described: dict[str, Any]) -> N
             "listDeliveryAttempts",
             "replayDelivery",
             "replayEvents",
+            "listApiKeys",
+            "createApiKey",
+            "getApiKey",
+            "revokeApiKey",
             "listAudit",
             "moveTestCredits",
             "getTestClock",
@@ -131,7 +135,7 @@ def test_every_field_is_described_and_requests_take_no_others(described: dict[st
             if field.endswith("_cents"):
                 assert each.get("anyOf", [each])[0]["type"] == "integer"
     orders = ("HoldOrder", "TestCredits", "ClockAdvance", "InboundCall", "OutboundCall", "TestCall")
-    hooks = ("NewWebhook", "WebhookChanges", "Replay", "NewPortingOrder", "PortingOrderChanges")
+    hooks = ("NewWebhook", "WebhookChanges", "Replay", "NewPortingOrder", "PortingOrderChanges", "NewApiKey")
     for name in ("NumberOrder", "NumberChanges", "EndpointChanges", "KycSubmission", *orders, *hooks):
         assert described["components"]["schemas"][name]["additionalProperties"] is False
 

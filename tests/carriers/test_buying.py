@@ -166,6 +166,40 @@ async def test_refusals_are_those_of_every_purchase(shop: Shop) -> None:
     assert await shop.world.value("SELECT count(*) FROM carrier_orders") == 0
 
 
+async def test_what_is_held_counts_for_the_key_and_is_given_back_with_the_number_that_fails(shop: Shop) -> None:
+    """To the month of the order, whenever it fails; what is delivered stays spent, once."""
+    alice = await shop.world.person(cents=10 * PRICE, monthly_cap_cents=2 * PRICE - 1, countries=("GB",))
+    rich = await shop.world.person(alice.organization_id)
+    body = {"inventory_id": await shop.offer(alice, SECOND)}
+    bought = await shop.buy(alice)
+    for quoted in ({}, {"validate_only": True}):
+        refused = await alice.client.post("/v1/phone-numbers", json=body | quoted)
+        assert refused.json()["code"] == "SPENDING_CAP_EXCEEDED"
+        assert refused.json()["details"]["spent_cents"] == PRICE
+    shop.carrier.will("order", Lie.UNDERWAY)
+    shop.carrier.will("find", Lie.REFUSED)
+    await shop.see_to_orders()
+    shop.world.clock.now += timedelta(days=1)  # from January into February
+    assert await shop.world.value("SELECT sum(spent_cents) FROM key_spending") == PRICE
+    await shop.see_to_orders()
+    assert (await shop.number(alice, bought["id"]))["status"] == "released"
+    assert await shop.world.value("SELECT spent_cents FROM key_spending WHERE month = '2026-01-01'") == 0
+    await shop.wait_and_see()  # it goes back to its carrier
+    await shop.buy(rich)  # a key without a cap counts nothing
+    await shop.see_to_orders()
+    await shop.buy(alice, SECOND)
+    await shop.see_to_orders()
+    found = await shop.world.fetch("SELECT month::text, spent_cents FROM key_spending ORDER BY month")
+    assert [tuple(each) for each in found] == [("2026-01-01", 0), ("2026-02-01", PRICE)]
+
+
+async def test_a_key_orders_numbers_of_its_countries_only(shop: Shop) -> None:
+    alice = await shop.world.person(countries=("KE", "NG"))
+    answer = await alice.client.post("/v1/phone-numbers", json={"inventory_id": await shop.offer(alice)})
+    assert (answer.status_code, answer.json()["code"]) == (403, "COUNTRY_NOT_ALLOWED")
+    assert await shop.world.value("SELECT count(*) FROM carrier_orders") == 0
+
+
 async def test_an_idempotency_key_orders_once_and_is_answered_alike(shop: Shop) -> None:
     alice = await shop.world.person()
     body, headers = {"inventory_id": await shop.offer(alice)}, {"Idempotency-Key": "k"}
@@ -209,6 +243,14 @@ async def test_credits_for_one_order_only(shop: Shop) -> None:
     answers = await asyncio.gather(*(alice.client.post("/v1/phone-numbers", json=each) for each in bodies))
     assert sorted(each.status_code for each in answers) == [201, 400]
     assert await shop.credits(alice) == (10, PRICE)
+
+
+async def test_a_cap_for_one_order_only(shop: Shop) -> None:
+    alice = await shop.world.person(monthly_cap_cents=2 * PRICE - 1)
+    bodies = [{"inventory_id": await shop.offer(alice, number)} for number in (FIRST, SECOND)]
+    answers = await asyncio.gather(*(alice.client.post("/v1/phone-numbers", json=each) for each in bodies))
+    assert sorted(each.status_code for each in answers) == [201, 403]
+    assert await shop.world.value("SELECT spent_cents FROM key_spending") == PRICE
 
 
 async def test_a_free_number_is_delivered_too(shop: Shop) -> None:

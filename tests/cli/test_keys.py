@@ -114,3 +114,28 @@ def test_the_table_never_cuts_an_id(nambari: Run, organization: str, monkeypatch
     assert shown[0].split()[:3] == ["KEY", "BEGINS_WITH", "NAME"]
     assert shown[1].startswith(f"{key_id}  kros_live_")
     assert "  all  " in shown[1]
+
+
+def test_what_a_key_may_spend(nambari: Run, organization: str) -> None:
+    created(nambari, "--org", organization, "--monthly-cap", "2000", "--countries", "NG, ke")
+    [row] = nambari("key", "list", "--org", organization, "--json").lines
+    assert (row["monthly_cap_cents"], row["countries"]) == (2000, ["NG", "KE"])
+    assert "20.00 USD" in nambari("key", "list", "--org", organization).out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--org", "ORG", "--monthly-cap", "0"), "--monthly-cap"),
+        (("--org", "ORG", "--monthly-cap", "12.50"), "whole number of cents"),
+        (("--org", "ORG", "--monthly-cap", "9" * 30), "at most"),
+        (("--org", "ORG", "--countries", "XX"), "XX"),
+        (("--org", "ORG", "--countries", "NG,"), "country code"),
+        (("--org", "ORG", "--countries", ""), "country code"),
+        (("--operator", "--countries", "NG"), "buys nothing"),
+        (("--operator", "--monthly-cap", "5"), "buys nothing"),
+    ],
+)
+def test_what_bounds_no_key(nambari: Run, organization: str, options: tuple[str, ...], says: str) -> None:
+    given = [organization if option == "ORG" else option for option in options]
+    assert says in refused(nambari("key", "create", *given), 2)

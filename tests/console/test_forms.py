@@ -256,6 +256,42 @@ async def test_keys_are_shown_once_and_never_exceed_who_makes_them(town: Town) -
     ]
 
 
+async def test_a_key_with_a_cap_makes_none_that_could_spend_beyond_it(town: Town) -> None:
+    """What is left out is as with the key that makes it; the same form sent twice makes one key, shown again."""
+    capped = await town.person(monthly_cap_cents=500, countries=("GB", "NG"))
+    visitor = await town.at_the_console(capped.api_key)
+    listed = (await visitor.get("/console/keys")).text
+    assert 'value="numbers:read"' in listed
+    assert 'value="numbers:write"' not in listed
+    refused = await visitor.post("/console/keys", scopes=["numbers:write"])
+    assert (refused.status_code, "your own key may give" in refused.text) == (400, True)
+    form = {"name": "reader", "scopes": ["numbers:read"], "once": "form_1"}
+    shown = [re.findall(r"kros_live_\w{32}", (await visitor.post("/console/keys", form)).text) for _ in range(2)]
+    assert len(shown[0]) == 1
+    assert shown[0] == shown[1]
+    assert await town.client(shown[0][0]).get("/v1/phone-numbers")
+    [row] = await town.fetch("SELECT monthly_cap_cents, countries FROM api_keys WHERE name = 'reader'")
+    assert tuple(row) == (500, ["GB", "NG"])
+
+
+async def test_what_a_key_may_spend_bounds_the_purchases_of_its_session(town: Town) -> None:
+    capped = await town.person(monthly_cap_cents=500)
+    abroad = await town.person(capped.organization_id, countries=("KE", "NG"))
+    first, second = await town.stock(2)
+    visitor = await town.at_the_console(capped.api_key)
+    await bought(town, visitor, first)
+    elsewhere = await town.at_the_console(abroad.api_key)
+    for each, title, words in (
+        (visitor, "Your key may not spend that much", "Spent this month"),
+        (elsewhere, "Your key may not buy there", "Kenya, Nigeria only"),
+    ):
+        looked = await each.get(f"/console/buy/{second}")
+        asked = await each.post(f"/console/buy/{second}", max_total_cents="350", allow_inbound="1")
+        for answer in (looked, asked):
+            assert (answer.status_code, title in answer.text, words in answer.text) == (403, True, True), answer.text
+    assert await town.value("SELECT count(*) FROM phone_numbers") == 1
+
+
 async def test_webhooks_are_made_paused_and_their_secret_changed(town: Town) -> None:
     visitor = await town.at_the_console((await town.person()).api_key)
     made = await visitor.post("/console/webhooks", url="https://example.com/hook", events=["phone_number.*", "kyc.*"])

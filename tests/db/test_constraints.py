@@ -18,6 +18,9 @@ INSERT INTO kyc (organization_id, environment, status)
     SELECT id, e, 'verified' FROM organizations, unnest(ARRAY['live', 'test']) AS e;
 INSERT INTO api_keys VALUES ('key_a', 'org_a', 'live', '', 'kros_live_aa', 'hash', '{numbers:read}', '{}', NULL, NULL,
     NULL, now());
+INSERT INTO api_keys VALUES ('key_c', 'org_a', 'live', '', 'kros_live_cc', 'hash of c', '{numbers:write}', '{}', NULL, NULL,
+    NULL, now(), 1000);
+INSERT INTO key_spending VALUES ('org_a', 'live', 'key_c', '2026-01-01', 1000, 1000);
 INSERT INTO postings (id, organization_id, environment, type, source, destination, amount_cents, balance_after_cents,
     reference, description, created_at)
     SELECT 'txn_' || id || e, id, e, 'top_up', 'world', 'available', 1000, 1000, 'first', 'Credits added', now()
@@ -129,6 +132,15 @@ FORBIDDEN = [
     ("an attached endpoint given to another organization", "UPDATE endpoints SET organization_id = 'org_m' WHERE id = 'ep_a'", errors.ForeignKeyViolation),
     ("a number given to another organization with its endpoint", "UPDATE phone_numbers SET organization_id = 'org_m'", errors.ForeignKeyViolation),
     ("a key of an organization that is none", "UPDATE api_keys SET organization_id = 'org_x'", errors.ForeignKeyViolation),
+    # What a key may spend.
+    ("spending above the key's cap", "UPDATE key_spending SET spent_cents = spent_cents + 1", errors.CheckViolation),
+    ("spending under another cap than the key's", "UPDATE key_spending SET cap_cents = 2000", errors.ForeignKeyViolation),
+    ("a cap that is taken off a key that has spent", "UPDATE api_keys SET monthly_cap_cents = NULL WHERE id = 'key_c'", errors.ForeignKeyViolation),
+    ("spending of a key without a cap", "INSERT INTO key_spending VALUES ('org_a', 'live', 'key_a', '2026-02-01', 1, 100)", errors.ForeignKeyViolation),
+    ("a month that begins on another day", "INSERT INTO key_spending VALUES ('org_a', 'live', 'key_c', '2026-02-02', 1, 1000)", errors.CheckViolation),
+    ("one month counted twice", "INSERT INTO key_spending VALUES ('org_a', 'live', 'key_c', '2026-01-01', 1, 1000)", errors.UniqueViolation),
+    ("a cap below zero", "UPDATE api_keys SET monthly_cap_cents = -1 WHERE id = 'key_a'", errors.CheckViolation),
+    ("an operator's key with a cap", "UPDATE api_keys SET organization_id = NULL, scopes = '{routing:read}', monthly_cap_cents = 1 WHERE id = 'key_a'", errors.CheckViolation),
     # Money.
     ("an overdraft", "UPDATE balances SET available_cents = available_cents - 1001", errors.CheckViolation),
     ("held credits below zero", "UPDATE balances SET held_cents = -1", errors.CheckViolation),

@@ -14,6 +14,7 @@ from nambari.domain.lifecycle import NumberStatus, StockStatus
 from nambari.domain.pricing import Price
 from nambari.domain.purchase import Facts, Order, Purchase, StockItem, decide_purchase
 from nambari.domain.refusals import Refusal
+from nambari.domain.spending import Bounds
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ITEM = StockItem(
@@ -41,8 +42,10 @@ ORDER = Order(inventory_id="inv_1", endpoint_id="ep_1", max_total_cents=350)
 FAULTS = [
     ("KYC_REQUIRED", {"kyc_status": KycStatus.NOT_SUBMITTED}),
     ("NUMBER_NOT_AVAILABLE", {"item": None}),
+    ("COUNTRY_NOT_ALLOWED", {"countries": ("KE", "NG")}),
     ("ENDPOINT_NOT_FOUND", {"endpoint_found": False}),
     ("PRICE_CHANGED", {"max_total_cents": 349}),
+    ("SPENDING_CAP_EXCEEDED", {"spent_cents": 151}),
     ("INSUFFICIENT_BALANCE", {"available_cents": 349}),
 ]
 """In the contract's order: of several, the first is told."""
@@ -50,8 +53,10 @@ FAULTS = [
 
 def decide(faults: dict[str, object]) -> Purchase | Refusal:
     order = replace(ORDER, max_total_cents=faults.get("max_total_cents", 350))  # type: ignore[arg-type]
-    facts = replace(GOOD, **{name: value for name, value in faults.items() if name != "max_total_cents"})  # type: ignore[arg-type]
-    return decide_purchase(order, facts, "pn_1", NOW)
+    others = {name: value for name, value in faults.items() if name not in {"max_total_cents", "countries"}}
+    facts = replace(GOOD, **others)  # type: ignore[arg-type]
+    bounds = Bounds(500, faults.get("countries", ("GB",)))  # type: ignore[arg-type]
+    return decide_purchase(order, facts, "pn_1", NOW, bounds)
 
 
 @pytest.mark.parametrize("there", range(1, 2 ** len(FAULTS)))

@@ -8,10 +8,13 @@ from nambari.api.errors import STATUS
 from nambari.domain import refusals
 from nambari.domain.refusals import CATALOGUE, Refusal, invalid, invalid_fields
 
+OURS = {"COUNTRY_NOT_ALLOWED", "SPENDING_CAP_EXCEEDED"}
+"""Not in the contract: docs/decisions/0055."""
+
 CONTRACT = {
     400: {"KYC_REQUIRED", "KYC_PENDING", "INSUFFICIENT_BALANCE", "VALIDATION_ERROR", "INVALID_JSON"},
     401: {"MISSING_API_KEY", "INVALID_API_KEY", "API_KEY_EXPIRED"},
-    403: {"INSUFFICIENT_SCOPE", "IP_NOT_ALLOWED"},
+    403: {"INSUFFICIENT_SCOPE", "IP_NOT_ALLOWED", *OURS},
     404: {"NUMBER_NOT_AVAILABLE", "NUMBER_NOT_FOUND", "ENDPOINT_NOT_FOUND", "NOT_FOUND"},
     405: {"METHOD_NOT_ALLOWED"},
     409: {"IDEMPOTENCY_CONFLICT", "PRICE_CHANGED", "INVALID_STATE", "DELETION_LOCKED"},

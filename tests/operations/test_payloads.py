@@ -56,7 +56,7 @@ async def taken_in(world: MovingWorld) -> Person:
     await world.fund(organization_id, 1000)
     for plan in ("business", "enterprise"):
         await organizations.set_plan(world.services, organization_id, plan, "req_test", world.clock())
-    key_id, _ = await world.key(organization_id)
+    key_id, _ = await world.key(organization_id, monthly_cap_cents=100, countries=("GB", "NG"))
     await keys.revoke(world.services, key_id, "req_test", world.clock())
     return await world.person(organization_id)
 

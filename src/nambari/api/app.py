@@ -20,6 +20,7 @@ from nambari.api import (
     endpoints,
     events,
     holds,
+    keys,
     kyc,
     phone_numbers,
     porting,
@@ -76,8 +77,8 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None, door
                 route_handlers=[
                     *(phone_numbers.ROUTER, audit.HISTORY, routing.TEST, credentials.OF_NUMBERS),
                     *(holds.ROUTER, endpoints.ROUTER),
-                    *(credits.ROUTER, kyc.ROUTER, events.ROUTER, webhooks.ROUTER, audit.ROUTER, testing.ROUTER),
-                    *(routing.ROUTER, credentials.ROUTER, documents.ROUTER, porting.ROUTER),
+                    *(credits.ROUTER, kyc.ROUTER, events.ROUTER, webhooks.ROUTER, keys.ROUTER, audit.ROUTER),
+                    *(testing.ROUTER, routing.ROUTER, credentials.ROUTER, documents.ROUTER, porting.ROUTER),
                 ],
                 before_request=authorize,
             ),

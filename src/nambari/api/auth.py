@@ -63,7 +63,7 @@ async def authorize(request: Request[Any, Any, Any]) -> None:
     if connection["method"] == "OPTIONS":  # the framework's own answer: which methods there are
         return
     state, wanted = request.app.state, connection["route_handler"].opt
-    secret = _secret(connection)
+    secret = presented_secret(connection)
     key = await state.key_cache.find(state.services, secret) if has_key_form(secret) else None
     settings = state.services.settings
     address = client_address(connection, settings.trusted_proxies) if key and key.allowed_ips else None
@@ -82,7 +82,7 @@ async def authorize(request: Request[Any, Any, Any]) -> None:
 def _as_caller(key: Key) -> Caller:
     if key.organization_id is None:
         raise InvalidApiKey("This is an operator's key: it belongs to no organization, and serves SIP proxies only.")
-    return Caller(key.id, key.organization_id, key.environment)
+    return Caller(key.id, key.organization_id, key.environment, key.bounds)
 
 
 def _as_operator(key: Key, wanted: dict[str, Any]) -> Operator:
@@ -94,7 +94,8 @@ def _as_operator(key: Key, wanted: dict[str, Any]) -> Operator:
     return Operator(key.id, key.environment)
 
 
-def _secret(connection: HTTPScope) -> str:
+def presented_secret(connection: HTTPScope) -> str:
+    """The key itself, as it was sent. Raises MissingApiKey."""
     header = _header(connection, b"x-api-key").strip()
     if header:
         return header

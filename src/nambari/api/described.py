@@ -5,7 +5,7 @@ Numbers are of the range that Ofcom keeps for drama. A test holds that every fie
 
 from typing import Any
 
-from nambari.api import described_orders
+from nambari.api import described_keys, described_orders
 from nambari.api.described_calls import CALLS
 from nambari.api.described_webhooks import OF_WEBHOOKS
 
@@ -23,12 +23,14 @@ FIELDS: dict[str, str] = {
     "balance_after_cents": "The free credits after this line.",
     "balance_cents": "The credits that are free to spend.",
     "before": "What it was.",
+    "cap_cents": "With `SPENDING_CAP_EXCEEDED`: what the key may spend in a month.",
     "caller_id": "The number that the call is made from, E.164.",
     "capabilities": "What the number can do.",
     "cause": "Why the call is rejected.",
     "changes": "What changed.",
     "code": "The reason, for programs.",
     "country": "ISO 3166-1 alpha-2.",
+    "countries": "With `COUNTRY_NOT_ALLOWED`: whose numbers the key may buy.",
     "created_at": "When it was made or bought.",
     "currency": "ISO 4217, of every amount beside it.",
     "decided_at": "When an operator decided.",
@@ -97,9 +99,10 @@ FIELDS: dict[str, str] = {
     "renews_at": "When the next month is due; of a suspended number, since when it is.",
     "request_id": "Names the request in our logs.",
     "required": "With `INSUFFICIENT_SCOPE`: the scope that is needed.",
-    "required_cents": "With `INSUFFICIENT_BALANCE`: what the purchase takes.",
+    "required_cents": "What the purchase takes.",
     "retry_after": "With `RATE_LIMIT_EXCEEDED`: how many seconds to wait.",
     "restorable_until": "Until when you can take it back, while nobody else has it.",
+    "resets_at": "With `SPENDING_CAP_EXCEEDED`: when the next month begins.",
     "resumed": "How many numbers became active again.",
     "secret": "Verifies what we send to a webhook. Shown once, when it is made.",
     "setup_cost_cents": "What the set-up costs, once.",
@@ -107,6 +110,7 @@ FIELDS: dict[str, str] = {
     "sip": "Where the number is reached by SIP.",
     "sip_code": "The final SIP response to give.",
     "sip_uri": "Where to send the call.",
+    "spent_cents": "With `SPENDING_CAP_EXCEEDED`: what the key has spent in this month.",
     "status": "See the values.",
     "status_reason": "Why the status is what it is, where there is a reason to tell.",
     "steps": "Each step of the call, in order.",
@@ -310,6 +314,7 @@ EXAMPLES: dict[str, Any] = {
     **CALLS,
     "Health": {"status": "ok"},
     **described_orders.EXAMPLES,
+    **described_keys.EXAMPLES,
 }
 
 NEW_ENDPOINTS: dict[str, Any] = {

@@ -45,6 +45,7 @@ _TAGS = {
     "Credits": "Prepaid: the balance and its statement.",
     "KYC": "Who you are: numbers are sold to verified organizations.",
     "Webhooks": "What happened, as it is told: posted to you, and listed for catching up.",
+    "API keys": "Who may call, and what they may do and spend.",
     "Audit": "What happened, and who did it.",
     "Porting": "Bring numbers from other carriers.",
     "Routing": "For SIP proxies, with an operator's key: where calls go.",
@@ -72,6 +73,7 @@ _EXAMPLE_IDS = {
     "endpoint_id": EXAMPLES["Endpoint"]["id"],
     "hold_id": EXAMPLES["Hold"]["id"],
     "webhook_id": EXAMPLES["Webhook"]["id"],
+    "key_id": EXAMPLES["ApiKey"]["id"],
     "delivery_id": EXAMPLES["Delivery"]["id"],
     "document_id": EXAMPLES["Document"]["id"],
     "order_id": EXAMPLES["PortingOrder"]["id"],
@@ -322,7 +324,7 @@ def _refusals(handler: HTTPRouteHandler, shared: Schema) -> Schema:
     for status, reasons in sorted(by_status.items()):
         own = [reason for reason in reasons if reason not in EVERYWHERE and list(STATUS.values()).count(status) > 1]
         name = _STATUS_NAMES[status] + "".join(sorted(reason.__name__ for reason in own))
-        replayable = _is_write(handler) and status in REPLAYABLE
+        replayable = _is_write(handler) and (status in REPLAYABLE or bool(own))
         name += "Once" if replayable and status == min(REPLAYABLE) else ""
         name += "" if asks_for_key else "WithoutKey"
         shared[name] = _refusal(status, reasons, replayable=replayable, asks_for_key=asks_for_key)

@@ -34,6 +34,8 @@ STATUS: dict[type[Refusal], int] = {
     refusals.ApiKeyExpired: 401,
     refusals.InsufficientScope: 403,
     refusals.IpNotAllowed: 403,
+    refusals.CountryNotAllowed: 403,
+    refusals.SpendingCapExceeded: 403,
     refusals.NumberNotFound: 404,
     refusals.EndpointNotFound: 404,
     refusals.NotFound: 404,

@@ -39,6 +39,10 @@ _LINKS: dict[tuple[str, int], list[tuple[str, str, str, str]]] = {
         ("replay", "replayEvents", "webhook_id", "/id"),
         ("delete", "deleteWebhook", "webhook_id", "/id"),
     ],
+    ("createApiKey", 201): [
+        ("get", "getApiKey", "key_id", "/id"),
+        ("revoke", "revokeApiKey", "key_id", "/id"),
+    ],
     ("listWebhooks", 200): [("getFirst", "getWebhook", "webhook_id", "/webhooks/0/id")],
     ("listEndpoints", 200): [("getFirst", "getEndpoint", "endpoint_id", "/endpoints/0/id")],
 }

@@ -89,7 +89,10 @@ def _error_schemas() -> Schema:
     error = tidy_struct("ErrorBody", components["ErrorBody"])
     error["properties"]["code"] |= {"enum": [reason.code for reason in refusals.CATALOGUE]}
     error["properties"]["details"] = {"$ref": REF.format(name="ErrorDetails")}
-    cents = ("required_cents", "available_cents", "shortfall_cents", "total_cents", "max_total_cents")
+    cents = (
+        *("required_cents", "available_cents", "shortfall_cents", "total_cents", "max_total_cents"),
+        *("cap_cents", "spent_cents"),
+    )
     fault: Schema = {"type": "object", "required": ["field", "message"]}
     fault["properties"] = {name: {"type": "string", "description": FIELDS[name]} for name in ("field", "message")}
     properties: Schema = {
@@ -101,6 +104,9 @@ def _error_schemas() -> Schema:
         "exceeded": {"type": "string", "enum": [kind.value for kind in LimitKind]},
         "allowed": {"type": "integer"},
         "live_holds": {"type": "integer"},
+        "country": {"type": "string"},
+        "countries": {"type": "array", "items": {"type": "string"}},
+        "resets_at": {"type": "string", "format": "date-time"},
         **{name: {"type": "integer"} for name in cents},
     }
     details: Schema = {"type": "object", "description": FIELDS["details"], "additionalProperties": False}

@@ -6,14 +6,39 @@ from typing import Annotated
 import typer
 
 from nambari.cli import output, session
-from nambari.cli.arguments import Env, Json, Organization, Wrong, examples, read_id, read_instant
+from nambari.cli.arguments import (
+    Env,
+    Json,
+    Organization,
+    Wrong,
+    examples,
+    read_cents,
+    read_country,
+    read_id,
+    read_instant,
+)
 from nambari.cli.output import Column, Record
 from nambari.domain.access import OPERATOR_SCOPES, ORGANIZATION_SCOPES, Environment, Key
+from nambari.domain.money import display
 from nambari.operations import keys
 from nambari.operations.keys import NewKey
 from nambari.wiring import new_id
 
 ALL = "all"
+
+MonthlyCap = Annotated[
+    int | None,
+    typer.Option(
+        "--monthly-cap",
+        metavar="CENTS",
+        parser=read_cents,
+        help="The most it may spend in a calendar month (UTC), renewals not counted. None: no cap.",
+    ),
+]
+Countries = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="The countries whose numbers it may buy, ISO 3166-1 alpha-2. None: any."),
+]
 
 group = typer.Typer(help="API keys: create, list and revoke them.", no_args_is_help=True)
 
@@ -27,6 +52,7 @@ def add_to(app: typer.Typer) -> None:
         "nambari key create --org org_01h455vb4pex5vsknk084sn02q --name production",
         "nambari key create --org org_01h455vb4pex5vsknk084sn02q --scopes numbers:read,billing:read"
         " --allowed-ip 192.0.2.0/24 --expires-at 2030-01-31T00:00:00Z",
+        "nambari key create --org org_01h455vb4pex5vsknk084sn02q --name agent --monthly-cap 2000 --countries NG,KE",
         "nambari key create --operator --scopes routing:read",
     )
 )
@@ -56,6 +82,8 @@ def create(
             "--allowed-ip", metavar="CIDR", help="An address or CIDR it may be used from; again for more. None: any."
         ),
     ] = None,
+    monthly_cap_cents: MonthlyCap = None,
+    countries: Countries = None,
     expires_at: Annotated[
         datetime | None,
         typer.Option(metavar="TIME", parser=read_instant, help="When it ends, RFC 3339 with an offset. None: never."),
@@ -71,6 +99,8 @@ def create(
         name=name,
         scopes=read_scopes(scopes),
         allowed_ips=allowed_ips or (),
+        monthly_cap_cents=monthly_cap_cents,
+        countries=() if countries is None else read_countries(countries),
         expires_at=expires_at,
     )
     key, secret = session.with_services(lambda services: keys.create(services, wanted, new_id("req"), services.clock()))
@@ -88,6 +118,10 @@ def read_scopes(text: str) -> tuple[str, ...]:
     if text.strip() == ALL:
         return ()
     return tuple(scope.strip() for scope in text.split(","))
+
+
+def read_countries(text: str) -> tuple[str, ...]:
+    return tuple(read_country(country) for country in text.split(","))
 
 
 @group.command(epilog=examples("nambari key revoke key_01h455vb4pex5vsknk084sn02q"))
@@ -127,6 +161,8 @@ def _shape(key: Key) -> Record:
         "begins_with": key.visible,
         "scopes": sorted(key.scopes),
         "allowed_ips": list(key.allowed_ips),
+        "monthly_cap_cents": key.bounds.monthly_cap_cents,
+        "countries": list(key.bounds.countries),
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
@@ -138,12 +174,18 @@ def _told_scopes(scopes: list[str]) -> str:
     return ALL if frozenset(scopes) == ORGANIZATION_SCOPES else ",".join(scopes)
 
 
+def _told_cap(cents: int | None) -> str:
+    return "" if cents is None else display(cents, session.read_settings().currency)
+
+
 COLUMNS = (
     Column("Key", "key_id"),
     Column("Begins with", "begins_with"),
     Column("Name", "name", folds=True),
     Column("Scopes", "scopes", _told_scopes, folds=True),
     Column("Allowed IPs", "allowed_ips", ",".join, folds=True),
+    Column("Monthly cap", "monthly_cap_cents", _told_cap, right=True),
+    Column("Countries", "countries", ",".join, folds=True),
     Column("Last used", "last_used_at", output.instant),
     Column("Expires", "expires_at", output.instant),
     Column("Revoked", "revoked_at", output.instant),

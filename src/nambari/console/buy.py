@@ -20,6 +20,7 @@ from nambari.domain.offer import Search
 from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.purchase import Facts, Order
 from nambari.domain.refusals import Refusal, ValidationError
+from nambari.domain.spending import month_of
 from nambari.operations import clock
 from nambari.operations.hold import hold, let_go
 from nambari.operations.purchase import purchase, quote
@@ -169,6 +170,8 @@ async def _facts(request: Asked, inventory_id: str) -> Facts:
             idempotency_key=None,
             currency=here.services.settings.currency,
             now=here.services.clock(),
+            capped_key_id=None,
+            month=month_of(here.services.clock()),
         )
     return facts
 

@@ -9,8 +9,8 @@ from nambari.api.requests import is_id_form
 from nambari.console.forms import Asked
 from nambari.console.pages import page
 from nambari.console.problems import outcome, status_of, words
-from nambari.console.visit import SIGN_IN, enter, redirect, visit
-from nambari.domain.access import ORGANIZATION_SCOPES, Key, Scope
+from nambari.console.visit import SIGN_IN, attempt, enter, redirect, visit
+from nambari.domain.access import ORGANIZATION_SCOPES, Key, Scope, may_give, unsealed
 from nambari.domain.refusals import NotFound, Refusal, invalid
 from nambari.operations import keys
 from nambari.operations.keys import NewKey
@@ -33,7 +33,7 @@ async def _list(request: Asked, problem: Refusal | None = None, made: tuple[Key,
         sentence=words(problem) if problem else None,
         keys=list(reversed(await keys.own(here.services, here.caller))),
         made=made,
-        scopes=[each.value for each in Scope if each in ORGANIZATION_SCOPES and each in here.key.scopes],
+        scopes=[each.value for each in Scope if each in ORGANIZATION_SCOPES and may_give(here.key, each)],
         chosen=form.texts("scopes") if form else [],
         given=form.values() if form else {},
     )
@@ -57,7 +57,8 @@ async def _create(request: Asked) -> tuple[Key, str]:
         allowed_ips=form.words("allowed_ip"),
         expires_at=_end_of(form.text("expires_at")),
     )
-    return await keys.create_own(here.services, here.key, wanted, here.request_id, here.services.clock())
+    done = await keys.create_by_key(here.services, attempt(request), wanted, here.token, here.services.clock())
+    return done.result.key, unsealed(done.result.sealed, here.token, done.result.key)
 
 
 def _end_of(day: str) -> datetime | None:
@@ -77,7 +78,9 @@ async def revoke_key(request: Asked, key_id: FromPath[str]) -> Response[str]:
     assert here.key is not None  # noqa: S101 - a customer's page
     if not is_id_form(key_id):
         raise NotFound("There is no such key here.")
-    await keys.revoke_own(here.services, here.key, key_id, here.request_id, here.services.clock())
+    done = await outcome(keys.revoke_by_key(here.services, attempt(request), key_id, here.services.clock()))
+    if isinstance(done, Refusal):
+        raise NotFound("There is no such key here.") if isinstance(done, NotFound) else done
     return redirect(SIGN_IN if key_id == here.key.id else "/console/keys?done=revoked")
 
 

@@ -53,7 +53,7 @@ class Visit:
     def caller(self) -> Caller:
         assert self.key is not None  # noqa: S101 - only pages of customers ask
         assert self.key.organization_id is not None  # noqa: S101 - no other key signs in
-        return Caller(self.key.id, self.key.organization_id, self.key.environment)
+        return Caller(self.key.id, self.key.organization_id, self.key.environment, self.key.bounds)
 
     @property
     def posted(self) -> Form:

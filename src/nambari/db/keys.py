@@ -5,19 +5,24 @@ from datetime import datetime
 from typing import Any
 
 from nambari.db.engine import Connection
+from nambari.db.paging import Page, UnknownCursor, total_told
 from nambari.domain.access import Environment, Key
 from nambari.domain.limits import Plan
+from nambari.domain.spending import Bounds
 
 COLUMNS = (
     *("id", "organization_id", "environment", "name", "visible", "scopes", "allowed_ips"),
-    *("expires_at", "revoked_at", "last_used_at", "created_at"),
+    *("monthly_cap_cents", "countries", "expires_at", "revoked_at", "last_used_at", "created_at"),
 )
 _COLUMNS = ", ".join(COLUMNS)
 
 
 async def insert(connection: Connection, key: Key, secret_hash: bytes) -> None:
     await connection.execute(
-        f"INSERT INTO api_keys ({_COLUMNS}, secret_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        f"""
+        INSERT INTO api_keys ({_COLUMNS}, secret_hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        """,
         key.id,
         key.organization_id,
         key.environment,
@@ -25,6 +30,8 @@ async def insert(connection: Connection, key: Key, secret_hash: bytes) -> None:
         key.visible,
         sorted(key.scopes),
         list(key.allowed_ips),
+        key.bounds.monthly_cap_cents,
+        list(key.bounds.countries),
         key.expires_at,
         key.revoked_at,
         key.last_used_at,
@@ -52,6 +59,76 @@ async def of_organization(connection: Connection, organization_id: str) -> list[
         f"SELECT {_COLUMNS} FROM api_keys WHERE organization_id = $1 ORDER BY created_at, id", organization_id
     )
     return [key_of_row(row) for row in rows]
+
+
+async def find(
+    connection: Connection, organization_id: str, environment: Environment, key_id: str, *, for_share: bool = False
+) -> Key | None:
+    """`for_share`: nobody revokes it until the transaction ends."""
+    row = await connection.fetchrow(
+        f"""
+        SELECT {_COLUMNS} FROM api_keys WHERE organization_id = $1 AND environment = $2 AND id = $3
+        {"FOR SHARE" if for_share else ""}
+        """,
+        organization_id,
+        environment,
+        key_id,
+    )
+    return key_of_row(row) if row else None
+
+
+async def page(
+    connection: Connection,
+    organization_id: str,
+    environment: Environment,
+    *,
+    limit: int,
+    offset: int,
+    starting_after: str | None,
+) -> Page[Key]:
+    """Newest first. Raises UnknownCursor."""
+    cursor = starting_after and await find(connection, organization_id, environment, starting_after)
+    if starting_after is not None and not cursor:
+        raise UnknownCursor
+    rows = await connection.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM api_keys
+        WHERE organization_id = $1 AND environment = $2
+          AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::text))
+        ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4
+        """,
+        organization_id,
+        environment,
+        limit + 1,
+        offset,
+        cursor.created_at if cursor else None,
+        cursor.id if cursor else None,
+    )
+    total = total_told(len(rows), limit, offset) if starting_after is None else None
+    if total is None:
+        total = await connection.fetchval(
+            "SELECT count(*) FROM api_keys WHERE organization_id = $1 AND environment = $2",
+            organization_id,
+            environment,
+        )
+    return Page([key_of_row(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
+
+
+async def revoke(
+    connection: Connection, organization_id: str, environment: Environment, key_id: str, now: datetime
+) -> Key | None:
+    """The key, if this revoked it; None where it was revoked already, or is none. Of several at once, one does it."""
+    row = await connection.fetchrow(
+        f"""
+        UPDATE api_keys SET revoked_at = $4
+        WHERE organization_id = $1 AND environment = $2 AND id = $3 AND revoked_at IS NULL RETURNING {_COLUMNS}
+        """,
+        organization_id,
+        environment,
+        key_id,
+        now,
+    )
+    return key_of_row(row) if row else None
 
 
 async def find_of_any_organization(connection: Connection, key_id: str) -> Key | None:
@@ -84,4 +161,5 @@ def key_of_row(row: Any) -> Key:
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
         created_at=row["created_at"],
+        bounds=Bounds(row["monthly_cap_cents"], tuple(row["countries"])),
     )

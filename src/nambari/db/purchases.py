@@ -1,7 +1,7 @@
 """SQL of a purchase: its facts in one statement, and all that it writes in one other."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
@@ -14,6 +14,7 @@ from nambari.domain.kyc import KycStatus
 from nambari.domain.ledger import balances_after
 from nambari.domain.phone_number import FIELDS, changes_of_purchase
 from nambari.domain.purchase import Facts, Purchase
+from nambari.domain.spending import Spending
 
 
 class Outcome(Enum):
@@ -24,7 +25,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is written beside the purchase itself: the event's and postings' ids, who asked, and the kept answer."""
+    """What is written beside the purchase itself: the event's and postings' ids, who asked, and the kept answer.
+
+    `spending` is there where the key has a cap.
+    """
 
     event_id: str
     posting_ids: list[str]
@@ -32,6 +36,7 @@ class Record:
     request_id: str
     idempotency_key: str | None
     kept: KeptAnswer | None
+    spending: Spending | None = None
 
 
 _FACTS = f"""
@@ -39,6 +44,8 @@ _FACTS = f"""
            fallbacks.type AS fallback_type,
            kyc.kind, q.requires, {requirements.ON_FILE} AS on_file,
            kept.fingerprint, kept.refused, kept.answer, holds.id IS NOT NULL AS held_by_another,
+           (SELECT spent_cents FROM key_spending
+            WHERE organization_id = $1 AND environment = $2 AND key_id = $8 AND month = $9) AS spent_cents,
            i.id, i.number, i.country, i.type, i.area_code, i.locality, i.capabilities, i.status, i.available_since,
            coalesce(i.setup_cost_cents, rates.setup_cost_cents) AS setup_cost_cents,
            coalesce(i.monthly_cost_cents, rates.monthly_cost_cents) AS monthly_cost_cents
@@ -68,8 +75,13 @@ async def facts(
     idempotency_key: str | None,
     currency: str,
     now: datetime,
+    capped_key_id: str | None,
+    month: date,
 ) -> tuple[Facts, KeptAnswer | None]:
-    """What the decision rests on, and what this idempotency key was answered before."""
+    """What the decision rests on, and what this idempotency key was answered before.
+
+    What a key has spent is asked only of one that has a cap.
+    """
     row = await connection.fetchrow(
         _FACTS,
         organization_id,
@@ -79,6 +91,8 @@ async def facts(
         idempotency_key,
         now,
         fallback_endpoint_id,
+        capped_key_id,
+        month,
     )
     kept = KeptAnswer(row["fingerprint"], row["refused"], row["answer"]) if row["answer"] is not None else None
     return (
@@ -91,6 +105,7 @@ async def facts(
             fallback_type=EndpointType(row["fallback_type"]) if row["fallback_type"] is not None else None,
             currency=currency,
             standing=requirements.of_purchase(row),
+            spent_cents=row["spent_cents"] or 0,
         ),
         kept,
     )
@@ -106,7 +121,8 @@ _NEXT = 8 + len(FIELDS)
 # does not queue for it. The balance's row, which all purchases of an organization share, waits for what else there is
 # to write, so that it is locked for the shortest time, and after the stock and its hold, as everywhere: what nothing
 # asks of, such as `written.rows`, would be done at the very end. Below zero its constraint ends the whole statement,
-# and nothing has happened.
+# and nothing has happened. What a key with a cap has spent is counted after the balance, whose row is locked by then:
+# so nobody ever waits for it, and above the cap it ends like the balance.
 _BUY = f"""
     WITH turn AS MATERIALIZED (
         SELECT $6::bigint IS NULL OR pg_try_advisory_xact_lock($6) AS mine
@@ -146,6 +162,11 @@ _BUY = f"""
         UPDATE balances SET available_cents = available_cents - $5
         FROM bought, written WHERE organization_id = $1 AND environment = $2 AND written.rows >= 0
         RETURNING available_cents
+    ), counted AS (
+        INSERT INTO key_spending AS s (organization_id, environment, key_id, month, spent_cents, cap_cents)
+        SELECT $1, $2, ${_NEXT + 16}, ${_NEXT + 17}, $5, ${_NEXT + 18} FROM paid
+        WHERE ${_NEXT + 16}::text IS NOT NULL
+        ON CONFLICT (key_id, month) DO UPDATE SET spent_cents = s.spent_cents + excluded.spent_cents
     ), posted AS (
         INSERT INTO postings (id, organization_id, environment, type, source, destination, amount_cents,
                               balance_after_cents, phone_number_id, month_from, description, created_at)
@@ -180,10 +201,10 @@ async def buy(
 
     `queue` waits for whoever has the number in hand, who may yet give it up; too long, and it raises
     DatabaseUnavailable. Raises Conflict where a constraint has the last word: the balance would fall below zero, the
-    endpoint is gone, or the idempotency key was answered meanwhile.
+    key's spending rise above its cap, the endpoint is gone, or the idempotency key was answered meanwhile.
     """
     number, item = purchase.number, purchase.item
-    key = record.idempotency_key
+    key, spending = record.idempotency_key, record.spending
     row = await connection.fetchrow(
         _BUY_IN_TURN if queue else _BUY,
         organization_id,
@@ -204,6 +225,7 @@ async def buy(
         *_lines(purchase, record),
         changes_of_purchase(number),
         list(purchase.requires),
+        *((spending.key_id, spending.month, spending.cap_cents) if spending is not None else (None, None, None)),
     )
     if not row["mine"]:
         return Outcome.BUSY

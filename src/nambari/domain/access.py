@@ -16,6 +16,7 @@ from nambari.domain.refusals import (
     IpNotAllowed,
     Refusal,
 )
+from nambari.domain.spending import UNBOUNDED, Bounds, exceeding
 
 
 class Environment(StrEnum):
@@ -47,6 +48,7 @@ ORGANIZATION_SCOPES = frozenset(Scope) - OPERATOR_SCOPES
 SECRET_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - an alphabet
 SECRET_LENGTH = 32
 VISIBLE_LENGTH = 12
+EVERYWHERE = ("0.0.0.0/0", "::/0")
 _MAPPED_BITS = 96
 _FORM = re.compile(r"kros_(live|test)_[A-Za-z0-9]{32}", re.ASCII)
 
@@ -69,6 +71,7 @@ class Key:
     revoked_at: datetime | None
     last_used_at: datetime | None
     created_at: datetime
+    bounds: Bounds = UNBOUNDED
     plan: Plan | None = None
 
 
@@ -79,6 +82,7 @@ class Caller:
     key_id: str | None
     organization_id: str
     environment: Environment
+    bounds: Bounds = UNBOUNDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ def key_facts(key: Key) -> KeyFacts:
         "begins_with": key.visible,
         "scopes": sorted(key.scopes),
         "allowed_ips": list(key.allowed_ips),
+        "monthly_cap_cents": key.bounds.monthly_cap_cents,
+        "countries": list(key.bounds.countries),
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
     }
@@ -114,6 +120,62 @@ def hash_secret(secret: str) -> bytes:
 
 def has_key_form(secret: str) -> bool:
     return _FORM.fullmatch(secret) is not None
+
+
+def sealed(secret: str, makers: str, key_id: str) -> str:
+    """What may be kept of a new key's secret: only who has the secret of the key that made it can read it.
+
+    Its letters under a pad as long as they are, which follows from the maker's secret and the id of the new key. The
+    pad is used for nothing else, and the maker's secret is kept nowhere.
+    """
+    return _padded(secret[-SECRET_LENGTH:].encode(), makers, key_id).hex()
+
+
+def unsealed(text: str, makers: str, key: Key) -> str:
+    """The secret again, for who sends the maker's."""
+    return compose_secret(key.environment, _padded(bytes.fromhex(text), makers, key.id).decode())
+
+
+def _padded(letters: bytes, makers: str, key_id: str) -> bytes:
+    pad = hashlib.blake2b(key_id.encode(), key=makers.encode(), person=b"kept answer", digest_size=SECRET_LENGTH)
+    return bytes(letter ^ mask for letter, mask in zip(letters, pad.digest(), strict=True))
+
+
+def exceeds(made: Key, maker: Key) -> list[tuple[str, str]]:
+    """In which fields a new key would have more than the key that makes it: each with what is wrong."""
+    faults = []
+    if more := sorted(made.scopes - maker.scopes):
+        faults.append(("scopes", f"must be among those of the key that makes it, which lacks {', '.join(more)}"))
+    allowed = maker.allowed_ips
+    if allowed and not all(any(_within(each, wide) for wide in allowed) for each in made.allowed_ips or EVERYWHERE):
+        faults.append(("allowed_ips", f"must be within those of the key that makes it: {', '.join(allowed)}"))
+    faults += exceeding(made.bounds, maker.bounds)
+    if Scope.NUMBERS_WRITE in made.scopes & maker.scopes and not may_give(maker, Scope.NUMBERS_WRITE):
+        reason = "the key that makes it has a monthly cap, and what another key spends would not count against it"
+        faults.append(("scopes", f"must not have {Scope.NUMBERS_WRITE}: {reason}"))
+    if maker.expires_at is not None and (made.expires_at is None or made.expires_at > maker.expires_at):
+        faults.append(("expires_at", "must not be later than that of the key that makes it"))
+    return faults
+
+
+def may_give(maker: Key, scope: Scope) -> bool:
+    """Whether keys that this one makes may have the scope."""
+    capped = maker.bounds.monthly_cap_cents is not None
+    return scope in maker.scopes and not (capped and scope is Scope.NUMBERS_WRITE)
+
+
+def _within(narrow: str, wide: str) -> bool:
+    inner, outer = _network(narrow), _network(wide)
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
+def is_network(text: str) -> bool:
+    """Whether it is an IP address or a CIDR."""
+    try:
+        _network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_key(key: Key | None, address: str | None, now: datetime) -> Refusal | None:

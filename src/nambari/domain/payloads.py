@@ -111,5 +111,7 @@ class KeyFacts(TypedDict):
     begins_with: str
     scopes: list[str]
     allowed_ips: list[str]
+    monthly_cap_cents: int | None
+    countries: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None

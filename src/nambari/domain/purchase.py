@@ -19,6 +19,7 @@ from nambari.domain.refusals import (
 )
 from nambari.domain.renewal import months_after
 from nambari.domain.requirements import Standing, check_number
+from nambari.domain.spending import UNBOUNDED, Bounds, check_cap, check_country
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Facts:
 
     `held_by_another`: somebody keeps the number back just now, and it is not the buyer. `fallback_type` is None where
     there is no such endpoint. `standing` tells what the number requires of the buyer, and what is on file; None where
-    nothing is required besides KYC.
+    nothing is required besides KYC. `spent_cents` is what the buyer's key has spent in this month, if it has a cap.
     """
 
     kyc_status: KycStatus
@@ -68,6 +69,7 @@ class Facts:
     fallback_type: EndpointType | None = None
     currency: str
     standing: Standing | None = None
+    spent_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +83,13 @@ class Purchase:
     requires: tuple[str, ...] = ()
 
 
-def decide_purchase(order: Order, facts: Facts, number_id: str, now: datetime) -> Purchase | Refusal:
-    """Refusals come in the contract's order: KYC, number and what it requires, endpoint, price cap, balance."""
+def decide_purchase(
+    order: Order, facts: Facts, number_id: str, now: datetime, bounds: Bounds = UNBOUNDED
+) -> Purchase | Refusal:
+    """Refusals come in the contract's order: KYC, number and what it requires, endpoint, price cap, balance.
+
+    The key's own bounds stand where their subject does: its countries after the number, its cap before the balance.
+    """
     refusal = kyc.check_purchase(facts.kyc_status)
     if refusal is not None:
         return refusal
@@ -92,8 +99,9 @@ def decide_purchase(order: Order, facts: Facts, number_id: str, now: datetime) -
     if facts.standing is not None and (lacking := check_number(facts.standing, item.country, item.type, now)):
         return lacking
     return (
-        _check_endpoints(order, facts)
-        or _check_money(order, facts, item.price)
+        check_country(bounds, item.country)
+        or _check_endpoints(order, facts)
+        or _check_money(order, facts, item.price, bounds, now)
         or _fill(order, facts, item, item.price, number_id, now)
     )
 
@@ -107,7 +115,7 @@ def _check_endpoints(order: Order, facts: Facts) -> Refusal | None:
     return None
 
 
-def _check_money(order: Order, facts: Facts, price: Price) -> Refusal | None:
+def _check_money(order: Order, facts: Facts, price: Price, bounds: Bounds, now: datetime) -> Refusal | None:
     total = price.total_cents
     if order.max_total_cents is not None and total > order.max_total_cents:
         return PriceChanged(
@@ -115,6 +123,9 @@ def _check_money(order: Order, facts: Facts, price: Price) -> Refusal | None:
             total_cents=total,
             max_total_cents=order.max_total_cents,
         )
+    refusal = check_cap(bounds, facts.spent_cents, total, facts.currency, now)
+    if refusal is not None:
+        return refusal
     if total > facts.available_cents:
         return insufficient_balance("for this number", total, facts.available_cents, facts.currency)
     return None

@@ -82,6 +82,21 @@ class IpNotAllowed(Refusal):
     meaning = "The API key has a list of addresses, and the request comes from another."
 
 
+class CountryNotAllowed(Refusal):
+    code = "COUNTRY_NOT_ALLOWED"
+    meaning = (
+        "The API key takes numbers of some countries only (`details.countries`), and `details.country` is none of them."
+    )
+
+
+class SpendingCapExceeded(Refusal):
+    code = "SPENDING_CAP_EXCEEDED"
+    meaning = (
+        "The API key would spend more in this calendar month (UTC) than its cap; `details` has `required_cents`,"
+        " `cap_cents`, `spent_cents` and `resets_at`. Purchases and restores count, renewals do not."
+    )
+
+
 class NumberNotFound(Refusal):
     code = "NUMBER_NOT_FOUND"
     meaning = "The organization has no phone number of this id in this environment."
@@ -162,6 +177,8 @@ CATALOGUE: tuple[type[Refusal], ...] = (
     ApiKeyExpired,
     InsufficientScope,
     IpNotAllowed,
+    CountryNotAllowed,
+    SpendingCapExceeded,
     NumberNotFound,
     EndpointNotFound,
     NotFound,

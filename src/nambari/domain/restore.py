@@ -8,6 +8,7 @@ from nambari.domain.lifecycle import INVENTORY, PHONE_NUMBER, NumberStatus, Stoc
 from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.refusals import InvalidState, NumberNotAvailable, insufficient_balance
 from nambari.domain.renewal import Month, months_after
+from nambari.domain.spending import UNBOUNDED, Bounds, check_cap, check_country
 
 RESTORABLE = timedelta(days=10)
 
@@ -38,8 +39,12 @@ def restorable_until(released_at: datetime) -> datetime:
     return released_at + RESTORABLE
 
 
-def decide_restore(facts: Facts, now: datetime) -> Restored:
-    """Raises InvalidState, NumberNotAvailable, InsufficientBalance, in this order."""
+def decide_restore(facts: Facts, now: datetime, bounds: Bounds = UNBOUNDED, spent_cents: int = 0) -> Restored:
+    """The number, back, or a refusal.
+
+    Raises InvalidState, NumberNotAvailable, CountryNotAllowed, SpendingCapExceeded, InsufficientBalance, in this order.
+    `bounds` and `spent_cents` are the key's: by its act a number is taken, and mostly nothing spent.
+    """
     number = facts.number
     status = advance(PHONE_NUMBER, number.status, "restore")
     if number.status_reason is not None:
@@ -49,8 +54,14 @@ def decide_restore(facts: Facts, now: datetime) -> Restored:
         )
     _check_time(number, now)
     _check_stock(facts)
+    refusal = check_country(bounds, number.country)
+    if refusal is not None:
+        raise refusal
     anchor, month, paid_until = facts.billing_anchor_at, None, facts.paid_until
     if paid_until <= now:
+        refusal = check_cap(bounds, spent_cents, number.monthly_cost_cents, number.currency, now)
+        if refusal is not None:
+            raise refusal
         anchor, month, paid_until = now, _charge(facts, now), months_after(now, 1)
     restored = replace(number, status=status, released_at=None, renews_at=paid_until, updated_at=now)
     return Restored(restored, anchor, month)

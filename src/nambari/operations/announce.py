@@ -45,12 +45,8 @@ async def announce_key(
     changes: list[Change],
     request_id: str,
     now: datetime,
-    by_key_id: str | None = None,
 ) -> None:
-    """What became of an API key: in the trail of its organization, or of none for an operator's key.
-
-    `by_key_id` is the key of the customer who did it; none is the operator.
-    """
+    """What an operator did to an API key: in the trail of its organization, or of none for an operator's key."""
     await outbox.announce(
         connection,
         key.organization_id,
@@ -60,7 +56,7 @@ async def announce_key(
         subject_id=key.id,
         data=key_facts(key),
         changes=changes,
-        key_id=by_key_id,
+        key_id=None,
         request_id=request_id,
         now=now,
     )

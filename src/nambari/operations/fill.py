@@ -23,7 +23,7 @@ from nambari.carriers.base import (
     Unavailable,
     Unsure,
 )
-from nambari.db import carrier_orders, credits, phone_numbers
+from nambari.db import carrier_orders, credits, phone_numbers, spending
 from nambari.db.carrier_orders import Claimed
 from nambari.db.engine import Conflict, Connection, DatabaseUnavailable
 from nambari.domain import carrier_order as rules
@@ -223,6 +223,7 @@ async def _fail(services: Services, connection: Connection, claimed: Claimed, re
     before, gone = StockStatus.IN_SERVICE, rules.stock_after_failure()
     await carrier_orders.put_stock(connection, *tenant, order.id, before, gone)
     await _post(services, connection, claimed, rules.refund(after, order.held_cents), available, now)
+    await spending.give_back(connection, *tenant, after.id, order.held_cents)
     attempt, changes = _attempt(services, claimed), changes_between(number, after)
     await announce(services, connection, attempt, Event.NUMBER_FAILED, after.id, after, now, changes)
     await renew.recover(services, connection, attempt, now)

@@ -1,12 +1,12 @@
 """Make, find, list and revoke API keys."""
 
-import ipaddress
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from nambari.db import keys, organizations
-from nambari.db.engine import Conflict
+from nambari.db.engine import Conflict, Connection
 from nambari.domain.access import (
     OPERATOR_SCOPES,
     ORGANIZATION_SCOPES,
@@ -15,18 +15,24 @@ from nambari.domain.access import (
     Environment,
     Key,
     compose_secret,
+    exceeds,
     hash_secret,
+    is_network,
     key_facts,
+    sealed,
 )
+from nambari.domain.e164 import country_code_valid
 from nambari.domain.events import Event, from_nothing
 from nambari.domain.phone_number import Change
-from nambari.domain.refusals import NotFound, invalid
-from nambari.operations.announce import announce_key
+from nambari.domain.refusals import InvalidApiKey, NotFound, invalid, invalid_fields
+from nambari.domain.spending import Bounds
+from nambari.operations.announce import announce, announce_key
 from nambari.operations.credit import no_such_organization
+from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services, new_secret_letters
 
 LONGEST_NAME = 100
-SETTINGS = ("name", "scopes", "allowed_ips", "expires_at")
+SETTINGS = ("name", "scopes", "allowed_ips", "monthly_cap_cents", "countries", "expires_at")
 """What somebody chose of a key; the rest comes by itself."""
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is: a write for every request would cost more than the fact is worth."""
@@ -34,23 +40,86 @@ USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """What is asked for. No organization makes it an operator's key; empty scopes mean all that such a key may have."""
+    """What is asked for. No organization makes it an operator's key; empty scopes mean all that such a key may have.
+
+    No cap and no countries: it may spend what the credits allow, on any number.
+    """
 
     organization_id: str | None
     environment: Environment
     name: str = ""
     scopes: Sequence[str] = ()
     allowed_ips: Sequence[str] = ()
+    monthly_cap_cents: int | None = None
+    countries: Sequence[str] = ()
     expires_at: datetime | None = None
 
 
-async def create(
-    services: Services, wanted: NewKey, request_id: str, now: datetime, *, by_key_id: str | None = None
-) -> tuple[Key, str]:
-    """The key and its secret, which is kept nowhere. Raises ValidationError, NotFound.
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A key that was just made by another. `sealed` is its secret, for who has the other's."""
 
-    `by_key_id` is the key with which a customer asks for it; none is the operator.
+    key: Key
+    sealed: str
+
+
+async def create(services: Services, wanted: NewKey, request_id: str, now: datetime) -> tuple[Key, str]:
+    """The key and its secret, which is kept nowhere. Raises ValidationError, NotFound."""
+    key, secret = _compose(services, wanted, now)
+    try:
+        async with services.database.writing() as connection:
+            await keys.insert(connection, key, hash_secret(secret))
+            await announce_key(services, connection, Event.KEY_CREATED, key, _settings(key), request_id, now)
+    except Conflict as conflict:
+        raise no_such_organization(str(wanted.organization_id)) from conflict
+    return key, secret
+
+
+async def create_by_key(
+    services: Services, attempt: Attempt, wanted: NewKey, makers: str, now: datetime
+) -> Done[MadeKey]:
+    """As another key of the organization asks, over the API or at the console. What is left out is as with that key.
+
+    `makers` is a secret that only who asks has and nobody keeps: the other key's, or the token of a session with it.
+    Raises ValidationError, also for what would be more than that key has; InvalidApiKey if it was revoked just now.
     """
+    if not wanted.scopes:
+        raise invalid("scopes", "must not be empty")
+    caller = attempt.caller
+    # The answer can be read by who has the same key: to another it is the answer to another request.
+    attempt = replace(attempt, fingerprint=hashlib.sha256(f"{caller.key_id}".encode() + attempt.fingerprint).digest())
+
+    async def act(connection: Connection) -> MadeKey:
+        tenant = (caller.organization_id, caller.environment)
+        maker = await keys.find(connection, *tenant, str(caller.key_id), for_share=True)
+        if maker is None or maker.revoked_at is not None:
+            raise InvalidApiKey("This API key was revoked. Use another.")
+        key, secret = _compose(services, _as_made_by(maker, wanted), now)
+        if faults := exceeds(key, maker):
+            raise invalid_fields(faults)
+        await keys.insert(connection, key, hash_secret(secret))
+        await announce(services, connection, attempt, Event.KEY_CREATED, key.id, key_facts(key), now, _settings(key))
+        return MadeKey(key, sealed(secret, makers, key.id))
+
+    return await once(services.database, attempt, MadeKey, now, act)
+
+
+def _as_made_by(maker: Key, wanted: NewKey) -> NewKey:
+    cap = wanted.monthly_cap_cents
+    return replace(
+        wanted,
+        allowed_ips=wanted.allowed_ips or maker.allowed_ips,
+        monthly_cap_cents=cap if cap is not None else maker.bounds.monthly_cap_cents,
+        countries=wanted.countries or maker.bounds.countries,
+        expires_at=wanted.expires_at or maker.expires_at,
+    )
+
+
+def _settings(key: Key) -> list[Change]:
+    return from_nothing({name: value for name, value in key_facts(key).items() if name in SETTINGS})
+
+
+def _compose(services: Services, wanted: NewKey, now: datetime) -> tuple[Key, str]:
     _check(wanted, now)
     secret = compose_secret(wanted.environment, new_secret_letters())
     key = Key(
@@ -65,14 +134,8 @@ async def create(
         revoked_at=None,
         last_used_at=None,
         created_at=now,
+        bounds=Bounds(wanted.monthly_cap_cents, tuple(dict.fromkeys(wanted.countries))),
     )
-    try:
-        async with services.database.writing() as connection:
-            await keys.insert(connection, key, hash_secret(secret))
-            changes = from_nothing({name: value for name, value in key_facts(key).items() if name in SETTINGS})
-            await announce_key(services, connection, Event.KEY_CREATED, key, changes, request_id, now, by_key_id)
-    except Conflict as conflict:
-        raise no_such_organization(str(wanted.organization_id)) from conflict
     return key, secret
 
 
@@ -87,30 +150,53 @@ def _check(wanted: NewKey, now: datetime) -> None:
         if scope not in allowed:
             raise invalid("scopes", f"{scope!r} is not one that this key can have: {', '.join(sorted(allowed))}")
     for address in wanted.allowed_ips:
-        try:
-            ipaddress.ip_network(address, strict=False)
-        except ValueError:
-            raise invalid("allowed_ip", f"{address!r} is no IP address or CIDR") from None
+        if not is_network(address):
+            raise invalid("allowed_ip", f"{address!r} is no IP address or CIDR")
+    for country in wanted.countries:
+        if not country_code_valid(country):
+            raise invalid("countries", f"{country!r} is no country code (ISO 3166-1 alpha-2), such as NG")
+    if wanted.organization_id is None and (wanted.monthly_cap_cents is not None or wanted.countries):
+        raise invalid("operator", "such a key buys nothing: it has neither a monthly cap nor countries")
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise invalid("expires_at", "must be in the future")
     if len(wanted.name) > LONGEST_NAME or not wanted.name.isprintable():
         raise invalid("name", f"must be at most {LONGEST_NAME} printable characters")
 
 
-async def revoke(
-    services: Services, key_id: str, request_id: str, now: datetime, *, by_key_id: str | None = None
-) -> Key:
+async def revoke(services: Services, key_id: str, request_id: str, now: datetime) -> Key:
     """The revoked key. Raises NotFound. Revoking again changes nothing, and is no event."""
     async with services.database.writing() as connection:
         key = await keys.revoke_of_any_organization(connection, key_id, now)
         if key is not None:
             changes = [Change("revoked_at", None, key.revoked_at)]
-            await announce_key(services, connection, Event.KEY_REVOKED, key, changes, request_id, now, by_key_id)
+            await announce_key(services, connection, Event.KEY_REVOKED, key, changes, request_id, now)
             return key
         key = await keys.find_of_any_organization(connection, key_id)
     if key is None:
         raise NotFound(f"There is no key {key_id}. `nambari key list --org ID` shows an organization's.")
     return key
+
+
+async def revoke_by_key(services: Services, attempt: Attempt, key_id: str, now: datetime) -> Done[Key]:
+    """As another key of the organization asks, or the key itself. Raises NotFound. Again changes nothing."""
+
+    async def act(connection: Connection) -> Key:
+        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        key = await keys.revoke(connection, *tenant, key_id, now)
+        if key is not None:
+            changes = [Change("revoked_at", None, key.revoked_at)]
+            await announce(services, connection, attempt, Event.KEY_REVOKED, key.id, key_facts(key), now, changes)
+            return key
+        key = await keys.find(connection, *tenant, key_id)
+        if key is None:
+            raise no_such_key()
+        return key
+
+    return await once(services.database, attempt, Key, now, act)
+
+
+def no_such_key() -> NotFound:
+    return NotFound("There is no such API key here. List them with GET /v1/api-keys.")
 
 
 async def listing(services: Services, organization_id: str) -> list[Key]:
@@ -136,25 +222,3 @@ async def own(services: Services, caller: Caller) -> list[Key]:
     async with services.database.reading() as connection:
         found = await keys.of_organization(connection, caller.organization_id)
     return [key for key in found if key.environment is caller.environment]
-
-
-async def create_own(services: Services, by: Key, wanted: NewKey, request_id: str, now: datetime) -> tuple[Key, str]:
-    """As `create`, for whoever has the key `by`: in its organization and environment, with none but its own scopes.
-
-    Raises ValidationError.
-    """
-    lacking = sorted(set(wanted.scopes) - by.scopes)
-    if lacking or not wanted.scopes:
-        message = f"cannot be {', '.join(lacking)}: your own key has not got that" if lacking else "must not be empty"
-        raise invalid("scopes", message)
-    wanted = replace(wanted, organization_id=by.organization_id, environment=by.environment)
-    return await create(services, wanted, request_id, now, by_key_id=by.id)
-
-
-async def revoke_own(services: Services, by: Key, key_id: str, request_id: str, now: datetime) -> Key:
-    """As `revoke`, for a key of the same organization and environment. Raises NotFound for any other."""
-    async with services.database.reading() as connection:
-        found = await keys.find_of_any_organization(connection, key_id)
-    if found is None or (found.organization_id, found.environment) != (by.organization_id, by.environment):
-        raise NotFound("There is no such key here.")
-    return await revoke(services, key_id, request_id, now, by_key_id=by.id)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from nambari.db import carrier_orders, credits, offers, phone_numbers, purchases, requirements
+from nambari.db import spending as spending_of_keys
 from nambari.db.engine import Conflict, Connection, DatabaseUnavailable
 from nambari.domain import ledger
 from nambari.domain.access import Environment
@@ -18,6 +19,7 @@ from nambari.domain.lifecycle import NumberStatus
 from nambari.domain.phone_number import PhoneNumber, changes_of_purchase
 from nambari.domain.purchase import Order, Purchase, decide_purchase
 from nambari.domain.refusals import NumberNotAvailable, Refusal
+from nambari.domain.spending import month_of, spending
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services
@@ -88,6 +90,8 @@ async def _decide(
         idempotency_key=None,
         currency=services.settings.currency,
         now=services.clock(),
+        capped_key_id=caller.key_id if caller.bounds.monthly_cap_cents is not None else None,
+        month=month_of(now),
     )
     found = await offers.find(connection, caller.environment, wanted.inventory_id, services.clock())
     item, carrier, reference = found or (None, "", "")
@@ -96,7 +100,7 @@ async def _decide(
     tenant = (caller.organization_id, caller.environment)
     standing = await requirements.standing(connection, *tenant, item.country) if item is not None else None
     facts = replace(facts, item=item, standing=standing)
-    return decide_purchase(wanted, facts, services.new_id("pn"), now), carrier, reference
+    return decide_purchase(wanted, facts, services.new_id("pn"), now, caller.bounds), carrier, reference
 
 
 async def _write(
@@ -124,6 +128,9 @@ async def _write(
         held = ledger.hold(number.number, placed.held_cents)
         line = credits.Line(services.new_id("txn"), held, left, number.id, None)
         await credits.post_all(connection, *tenant, [line], now, held_change_cents=placed.held_cents)
+    counted = spending(attempt.caller.key_id, attempt.caller.bounds, placed.held_cents, now)
+    if counted is not None:
+        await spending_of_keys.count(connection, *tenant, counted)
 
 
 async def outcome(services: Services, attempt: Attempt, number: PhoneNumber, wait: timedelta) -> PhoneNumber:

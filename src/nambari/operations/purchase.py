@@ -12,6 +12,7 @@ from nambari.domain.access import Environment
 from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.purchase import Order, Purchase, decide_purchase
 from nambari.domain.refusals import NumberNotAvailable, Refusal
+from nambari.domain.spending import month_of, spending
 from nambari.operations import idempotency
 from nambari.operations.idempotency import Attempt, Done
 from nambari.operations.order import may_be_offered
@@ -48,7 +49,7 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
             if isinstance(decision, Refusal):
                 await idempotency.refuse(services.database, attempt, decision, now)
                 raise decision
-            outcome = await _write(services, attempt, decision, queue=lost >= TRIES_WITHOUT_QUEUING)
+            outcome = await _write(services, attempt, decision, now, queue=lost >= TRIES_WITHOUT_QUEUING)
         except (Conflict, Deadlock):
             continue  # a constraint knew better than our facts, or all was undone for another's sake: read them again
         if outcome is Outcome.BOUGHT:
@@ -88,6 +89,8 @@ async def _decide(
             idempotency_key=attempt.idempotency_key,
             currency=services.settings.currency,
             now=services.clock(),  # by which holds expire, in the test environment too
+            capped_key_id=caller.key_id if caller.bounds.monthly_cap_cents is not None else None,
+            month=month_of(now),
         )
     if kept is not None:
         return idempotency.replay(kept, attempt, PhoneNumber)
@@ -95,7 +98,7 @@ async def _decide(
         refusal = testing.magic_refusal(order.inventory_id, services.settings.currency)
         if refusal is not None:
             return refusal
-    return decide_purchase(order, facts, services.new_id("pn"), now)
+    return decide_purchase(order, facts, services.new_id("pn"), now, caller.bounds)
 
 
 def _is_slow(attempt: Attempt, order: Order) -> bool:
@@ -111,7 +114,7 @@ async def _any_for_sale(services: Services, attempt: Attempt, *, wait: bool) -> 
         return await inventory.any_for_sale(connection, caller.organization_id, caller.environment, services.clock())
 
 
-async def _write(services: Services, attempt: Attempt, decision: Purchase, *, queue: bool) -> Outcome:
+async def _write(services: Services, attempt: Attempt, decision: Purchase, now: datetime, *, queue: bool) -> Outcome:
     caller = attempt.caller
     key = attempt.idempotency_key
     record = Record(
@@ -121,6 +124,7 @@ async def _write(services: Services, attempt: Attempt, decision: Purchase, *, qu
         request_id=attempt.request_id,
         idempotency_key=key,
         kept=idempotency.keep_result(attempt, decision.number) if key is not None else None,
+        spending=spending(caller.key_id, caller.bounds, decision.total_cents, now),
     )
     async with services.database.reading() as connection:
         return await purchases.buy(

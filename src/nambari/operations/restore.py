@@ -3,10 +3,12 @@
 from datetime import datetime
 
 from nambari.db import credits, restores
+from nambari.db import spending as spending_of_keys
 from nambari.db.engine import Connection
 from nambari.domain.events import Event
 from nambari.domain.phone_number import PhoneNumber, changes_between
 from nambari.domain.restore import decide_restore
+from nambari.domain.spending import month_of, spending
 from nambari.operations.announce import announce
 from nambari.operations.configure import locked, number_not_found
 from nambari.operations.idempotency import Attempt, Done, once
@@ -16,24 +18,39 @@ from nambari.wiring import Services
 async def restore(services: Services, attempt: Attempt, number_id: str, now: datetime) -> Done[PhoneNumber]:
     """The number, active again with all that it had. Another month is taken only if the paid one is over.
 
-    Raises NumberNotFound, InvalidState, NumberNotAvailable, InsufficientBalance.
+    Raises NumberNotFound, InvalidState, NumberNotAvailable, CountryNotAllowed, SpendingCapExceeded,
+    InsufficientBalance.
     """
 
     async def act(connection: Connection) -> PhoneNumber:
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        caller = attempt.caller
+        tenant = (caller.organization_id, caller.environment)
         await locked(connection, attempt, number_id)
         facts = await restores.facts(connection, *tenant, number_id, services.clock())
         if facts is None:
             raise number_not_found()
-        restored = decide_restore(facts, now)
+        restored = decide_restore(facts, now, caller.bounds, await _spent(connection, attempt, now))
         await restores.write(connection, *tenant, restored)
         if restored.month is not None and restored.month.posting is not None:
             posting = restored.month.posting
             left = facts.available_cents + posting.signed_cents()
             line = credits.Line(services.new_id("txn"), posting, left, number_id, restored.month.month_from)
             await credits.post_all(connection, *tenant, [line], now)
+            counted = spending(caller.key_id, caller.bounds, posting.amount_cents, now)
+            if counted is not None:
+                await spending_of_keys.count(connection, *tenant, counted)
         changes = changes_between(facts.number, restored.number)
         await announce(services, connection, attempt, Event.NUMBER_RESTORED, number_id, restored.number, now, changes)
         return restored.number
 
     return await once(services.database, attempt, PhoneNumber, now, act)
+
+
+async def _spent(connection: Connection, attempt: Attempt, now: datetime) -> int:
+    """What the key has spent in this month, if it has a cap. The organization's balance is locked by now."""
+    caller = attempt.caller
+    if caller.key_id is None or caller.bounds.monthly_cap_cents is None:
+        return 0
+    return await spending_of_keys.spent(
+        connection, caller.organization_id, caller.environment, caller.key_id, month_of(now)
+    )
