@@ -134,7 +134,7 @@ def test_every_field_is_described_and_requests_take_no_others(described: dict[st
                 assert kinds[0]["format"] == "date-time"
             if field.endswith("_cents"):
                 assert each.get("anyOf", [each])[0]["type"] == "integer"
-    orders = ("HoldOrder", "TestCredits", "ClockAdvance", "InboundCall", "OutboundCall", "TestCall")
+    orders = ("HoldOrder", "TestCredits", "ClockAdvance", "InboundCall", "OutboundCall", "TestCall", "RestoreOrder")
     hooks = ("NewWebhook", "WebhookChanges", "Replay", "NewPortingOrder", "PortingOrderChanges", "NewApiKey")
     for name in ("NumberOrder", "NumberChanges", "EndpointChanges", "KycSubmission", *orders, *hooks):
         assert described["components"]["schemas"][name]["additionalProperties"] is False

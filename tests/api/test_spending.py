@@ -90,14 +90,17 @@ async def test_a_restore_that_takes_a_month_counts(moving: MovingWorld) -> None:
     for number_id in ids:
         await alice.client.delete(f"/v1/phone-numbers/{number_id}")
 
-    async def restore(person: Person, number_id: str) -> httpx2.Response:
-        return await person.client.post(f"/v1/phone-numbers/{number_id}/restore")
+    async def restore(person: Person, number_id: str, **asked: int) -> httpx2.Response:
+        return await person.client.post(f"/v1/phone-numbers/{number_id}/restore", **({"json": asked} if asked else {}))
 
     refused(await restore(abroad, ids[0]), 403, "COUNTRY_NOT_ALLOWED")
-    assert (await restore(capped, ids[0])).status_code == 200  # its month is paid: nothing is spent
+    assert (await restore(capped, ids[0], max_total_cents=0)).status_code == 200  # its month is paid: nothing is spent
     assert await moving.value("SELECT count(*) FROM key_spending") == 0
     moving.clock.now += timedelta(days=8)
-    assert (await restore(capped, ids[1])).status_code == 200
+    for less in (0, MONTH - 1):
+        told = refused(await restore(capped, ids[1], max_total_cents=less), 409, "PRICE_CHANGED")
+        assert told == {"total_cents": MONTH, "max_total_cents": less}
+    assert (await restore(capped, ids[1], max_total_cents=MONTH)).status_code == 200
     told = refused(await restore(capped, ids[2]), 403, "SPENDING_CAP_EXCEEDED")
     assert (told["required_cents"], told["spent_cents"], told["cap_cents"]) == (MONTH, MONTH, MONTH)
     assert (await restore(alice, ids[2])).status_code == 200

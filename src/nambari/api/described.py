@@ -274,6 +274,7 @@ EXAMPLES: dict[str, Any] = {
         "for_sale_at": "2026-09-23T10:00:00Z",
         "restorable_until": "2026-10-03T10:00:00Z",
     },
+    "RestoreOrder": {"max_total_cents": 0},
     "TestCredits": {"amount_cents": 5000},
     "ClockAdvance": {"advance_days": 31},
     "TestClock": {"now": "2026-10-24T09:30:00Z"},

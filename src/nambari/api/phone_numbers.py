@@ -23,7 +23,7 @@ from nambari.api.shapes import (
     Quote,
     SearchDetails,
 )
-from nambari.api.shapes_of_time import ReleaseForeseen
+from nambari.api.shapes_of_time import ReleaseForeseen, RestoreOrder
 from nambari.db import phone_numbers, requirements
 from nambari.db.paging import UnknownCursor
 from nambari.db.phone_numbers import Filter
@@ -295,12 +295,15 @@ async def release_number(request: StrictRequest, number_id: FromPath[str]) -> An
     summary="Restore phone number",
     status_code=200,
     scope=Scope.NUMBERS_WRITE,
+    optional_body=RestoreOrder,
     query=None,
     refusals=(
+        *OF_BODIES,
         refusals.NumberNotFound,
         refusals.InvalidState,
         refusals.NumberNotAvailable,
         refusals.CountryNotAllowed,
+        refusals.PriceChanged,
         refusals.SpendingCapExceeded,
         refusals.InsufficientBalance,
         refusals.IdempotencyConflict,
@@ -310,11 +313,13 @@ async def restore_number(request: StrictRequest, number_id: FromPath[str]) -> An
     """Take a number back that you released, within 10 days and while nobody else has it.
 
     It is what it was: endpoint, permissions, label, tags. There is no set-up fee; a month is taken only where the one
-    that was paid is over.
+    that was paid is over. The body may be left out.
     """
+    data = await request.optional_body(RestoreOrder)
     require_id_form(number_id)
     given = services(request)
-    done = await restore(given, attempt(request), number_id, await clock_of(request))
+    attempted = attempt(request, data if data.max_total_cents is not None else None)
+    done = await restore(given, attempted, number_id, data.max_total_cents, await clock_of(request))
     return Answer(shapes.phone_number(done.result), headers=replay_headers(done))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from nambari.api.fields import Id
+from nambari.api.fields import Cents, Id
 from nambari.domain import hold as holds
 from nambari.domain.hold import MOST_MINUTES, USUAL_MINUTES
 from nambari.domain.money import MOST_CENTS
@@ -57,7 +57,15 @@ def hold(record: holds.Hold) -> Hold:
     )
 
 
-# ── Releases ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Releases and restores ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class RestoreOrder(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A restore takes a month's cost where the month that was paid is over, and else nothing."""
+
+    max_total_cents: Annotated[
+        Cents | None, Meta(description="Refuse the restore if it takes more: 0 takes the number back only for nothing.")
+    ] = None
 
 
 class ReleaseForeseen(Struct, kw_only=True):

@@ -218,7 +218,7 @@ async def restore_number(request: Asked, number_id: FromPath[str]) -> Response[s
     require_id_form(number_id)
     here = visit(request)
     now = await clock.read(here.services, here.caller)
-    done = await outcome(restore(here.services, attempt(request), number_id, now))
+    done = await outcome(restore(here.services, attempt(request), number_id, None, now))
     if isinstance(done, Refusal):
         return await _show(request, number_id, done)
     return redirect(f"/console/numbers/{number_id}?done=restored")

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from nambari.domain import ledger
 from nambari.domain.lifecycle import INVENTORY, PHONE_NUMBER, NumberStatus, StockStatus, advance
+from nambari.domain.money import display
 from nambari.domain.phone_number import PhoneNumber
-from nambari.domain.refusals import InvalidState, NumberNotAvailable, insufficient_balance
+from nambari.domain.refusals import InvalidState, NumberNotAvailable, PriceChanged, insufficient_balance
 from nambari.domain.renewal import Month, months_after
 from nambari.domain.spending import UNBOUNDED, Bounds, check_cap, check_country
 
@@ -39,10 +40,17 @@ def restorable_until(released_at: datetime) -> datetime:
     return released_at + RESTORABLE
 
 
-def decide_restore(facts: Facts, now: datetime, bounds: Bounds = UNBOUNDED, spent_cents: int = 0) -> Restored:
+def decide_restore(
+    facts: Facts,
+    now: datetime,
+    bounds: Bounds = UNBOUNDED,
+    spent_cents: int = 0,
+    max_total_cents: int | None = None,
+) -> Restored:
     """The number, back, or a refusal.
 
-    Raises InvalidState, NumberNotAvailable, CountryNotAllowed, SpendingCapExceeded, InsufficientBalance, in this order.
+    Raises InvalidState, NumberNotAvailable, CountryNotAllowed, PriceChanged, SpendingCapExceeded, InsufficientBalance,
+    in this order.
     `bounds` and `spent_cents` are the key's: by its act a number is taken, and mostly nothing spent.
     """
     number = facts.number
@@ -59,6 +67,7 @@ def decide_restore(facts: Facts, now: datetime, bounds: Bounds = UNBOUNDED, spen
         raise refusal
     anchor, month, paid_until = facts.billing_anchor_at, None, facts.paid_until
     if paid_until <= now:
+        _check_cost(number, max_total_cents)
         refusal = check_cap(bounds, spent_cents, number.monthly_cost_cents, number.currency, now)
         if refusal is not None:
             raise refusal
@@ -82,6 +91,17 @@ def _check_stock(facts: Facts) -> None:
     if not free or facts.held_by_another:
         raise NumberNotAvailable("This number is no longer available: it cannot be restored.")
     advance(INVENTORY, facts.stock, "restore")
+
+
+def _check_cost(number: PhoneNumber, max_total_cents: int | None) -> None:
+    cost = number.monthly_cost_cents
+    if max_total_cents is not None and cost > max_total_cents:
+        raise PriceChanged(
+            f"The month that was paid is over: taking the number back costs {display(cost, number.currency)} for"
+            " another, above your max_total_cents. Nothing was done.",
+            total_cents=cost,
+            max_total_cents=max_total_cents,
+        )
 
 
 def _charge(facts: Facts, now: datetime) -> Month:

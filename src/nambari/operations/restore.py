@@ -15,11 +15,12 @@ from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services
 
 
-async def restore(services: Services, attempt: Attempt, number_id: str, now: datetime) -> Done[PhoneNumber]:
+async def restore(
+    services: Services, attempt: Attempt, number_id: str, max_total_cents: int | None, now: datetime
+) -> Done[PhoneNumber]:
     """The number, active again with all that it had. Another month is taken only if the paid one is over.
 
-    Raises NumberNotFound, InvalidState, NumberNotAvailable, CountryNotAllowed, SpendingCapExceeded,
-    InsufficientBalance.
+    Raises NumberNotFound and the refusals of decide_restore.
     """
 
     async def act(connection: Connection) -> PhoneNumber:
@@ -29,7 +30,7 @@ async def restore(services: Services, attempt: Attempt, number_id: str, now: dat
         facts = await restores.facts(connection, *tenant, number_id, services.clock())
         if facts is None:
             raise number_not_found()
-        restored = decide_restore(facts, now, caller.bounds, await _spent(connection, attempt, now))
+        restored = decide_restore(facts, now, caller.bounds, await _spent(connection, attempt, now), max_total_cents)
         await restores.write(connection, *tenant, restored)
         if restored.month is not None and restored.month.posting is not None:
             posting = restored.month.posting

@@ -10,7 +10,16 @@ from tenacity import AsyncRetrying, Retrying
 
 from nambari_client.core import Core, Retries
 from nambari_client.methods import AsyncDoes, AsyncLists, Does, Lists
-from nambari_client.operations import documents, endpoints, organization, phone_numbers, porting, routing, webhooks
+from nambari_client.operations import (
+    documents,
+    endpoints,
+    keys,
+    organization,
+    phone_numbers,
+    porting,
+    routing,
+    webhooks,
+)
 from nambari_client.request import Request
 
 Answer = TypeVar("Answer")
@@ -121,6 +130,11 @@ class Client:
     replay_delivery = Does(webhooks.replay_delivery)
     replay_events = Does(webhooks.replay_events)
 
+    list_api_keys = Lists(keys.list_api_keys)
+    create_api_key = Does(keys.create_api_key)
+    get_api_key = Does(keys.get_api_key)
+    revoke_api_key = Does(keys.revoke_api_key)
+
     route_inbound = Does(routing.route_inbound)
     route_outbound = Does(routing.route_outbound)
     find_credentials = Does(routing.find_credentials)
@@ -223,6 +237,11 @@ class AsyncClient:
     list_delivery_attempts = AsyncLists(webhooks.list_delivery_attempts)
     replay_delivery = AsyncDoes(webhooks.replay_delivery)
     replay_events = AsyncDoes(webhooks.replay_events)
+
+    list_api_keys = AsyncLists(keys.list_api_keys)
+    create_api_key = AsyncDoes(keys.create_api_key)
+    get_api_key = AsyncDoes(keys.get_api_key)
+    revoke_api_key = AsyncDoes(keys.revoke_api_key)
 
     route_inbound = AsyncDoes(routing.route_inbound)
     route_outbound = AsyncDoes(routing.route_outbound)

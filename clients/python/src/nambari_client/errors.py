@@ -153,6 +153,22 @@ class IpNotAllowed(ApiError):
     code = "IP_NOT_ALLOWED"
 
 
+class CountryNotAllowed(ApiError):
+    code = "COUNTRY_NOT_ALLOWED"
+    country = Detail[str]()
+    countries = Detail[list[str]]()
+
+
+class SpendingCapExceeded(ApiError):
+    """`resets_at` is RFC 3339, as the server told it."""
+
+    code = "SPENDING_CAP_EXCEEDED"
+    required_cents = Detail[int]()
+    cap_cents = Detail[int]()
+    spent_cents = Detail[int]()
+    resets_at = Detail[str]()
+
+
 class NumberNotFound(ApiError):
     code = "NUMBER_NOT_FOUND"
 

@@ -6,6 +6,7 @@ Money is integer cents, instants have a time zone.
 
 from nambari_client.objects.documents import Document, DocumentPage
 from nambari_client.objects.endpoints import DeletedEndpoint, Endpoint, EndpointPage
+from nambari_client.objects.keys import ApiKey, ApiKeyPage
 from nambari_client.objects.organization import (
     AuditPage,
     AuditRecord,
@@ -64,6 +65,8 @@ from nambari_client.objects.webhooks import (
 
 __all__ = [
     "AllowedCall",
+    "ApiKey",
+    "ApiKeyPage",
     "AskedWebhook",
     "AttemptPage",
     "AuditPage",

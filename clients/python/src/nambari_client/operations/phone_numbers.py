@@ -179,9 +179,15 @@ def foresee_release(number_id: str) -> Request[ReleaseForeseen]:
     return write("DELETE", ReleaseForeseen, *NUMBERS, number_id, key=None, dry_run=True)
 
 
-def restore_phone_number(number_id: str, *, idempotency_key: str | None = None) -> Request[PhoneNumber]:
-    """Take a released number back, while nobody else has it and within 10 days."""
-    return write("POST", PhoneNumber, *NUMBERS, number_id, "restore", key=idempotency_key)
+def restore_phone_number(
+    number_id: str, *, max_total_cents: int | None = None, idempotency_key: str | None = None
+) -> Request[PhoneNumber]:
+    """Take a released number back, while nobody else has it and within 10 days.
+
+    `max_total_cents` caps what it takes: a month, where the one that was paid is over, or nothing.
+    """
+    body = given(max_total_cents=max_total_cents)
+    return write("POST", PhoneNumber, *NUMBERS, number_id, "restore", body=body, key=idempotency_key)
 
 
 def get_phone_number_history(
