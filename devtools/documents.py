@@ -3,7 +3,8 @@
     python -m devtools.documents            writes them anew
     python -m devtools.documents --check    says which are stale, and exits with 1 if any is
 
-Whole pages under docs/, and tables in README.md between `<!-- generated: NAME -->` and `<!-- /generated: NAME -->`.
+Whole pages under docs/, and tables in README.md and docs/mcp.md between `<!-- generated: NAME -->` and
+`<!-- /generated: NAME -->`.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from devtools import commands, pages
+from devtools import commands, pages, tools
 
 ROOT = Path(__file__).parents[1]
 README = "README.md"
@@ -29,34 +30,38 @@ TABLES: dict[str, Callable[[], str]] = {
     "errors": pages.errors_table,
     "settings": pages.settings_table,
     "commands": commands.table,
+    "tools": tools.tools_table,
 }
 DECISIONS = "docs/decisions"
+WITH_TABLES = (README, "docs/mcp.md")
+"""Written by hand, but for the tables in them."""
 
 _MARKED = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- /generated: \2 -->)", re.DOTALL)
 _OPENED = re.compile(r"<!-- generated: (\w+) -->")
 
 
 class BadMarker(ValueError):
-    """A marker of the README names no table, or is not closed."""
+    """A marker names no table, or is not closed."""
 
 
 def made(root: Path) -> dict[str, str]:
     """Every generated document by its path, as it should be."""
     found = {path: page() for path, page in PAGES.items()}
-    found[README] = with_tables((root / README).read_text(encoding="utf-8"))
+    for path in WITH_TABLES:
+        found[path] = with_tables((root / path).read_text(encoding="utf-8"), path)
     found[f"{DECISIONS}/README.md"] = pages.decisions(root / DECISIONS)
     return found
 
 
-def with_tables(text: str) -> str:
+def with_tables(text: str, path: str = README) -> str:
     """The text, with each table between its markers made anew. Raises BadMarker."""
     opened = _OPENED.findall(text)
     closed = [match[1] for match in _MARKED.findall(text)]
     for name in opened:
         if name not in TABLES:
-            raise BadMarker(f"{README} asks for a table {name!r}; there are {', '.join(TABLES)}")
+            raise BadMarker(f"{path} asks for a table {name!r}; there are {', '.join(TABLES)}")
         if opened.count(name) != closed.count(name):
-            raise BadMarker(f"{README} does not close <!-- generated: {name} -->")
+            raise BadMarker(f"{path} does not close <!-- generated: {name} -->")
     return _MARKED.sub(lambda match: f"{match[1]}\n{TABLES[match[2]]()}\n{match[4]}", text)
 
 

@@ -18,7 +18,7 @@ from nambari.settings import Settings, variable
 
 ROOT = documents.ROOT
 PAGES = sorted(documents.PAGES)
-GENERATED = [*PAGES, "README.md", "docs/decisions/README.md"]
+GENERATED = [*PAGES, "README.md", "docs/mcp.md", "docs/decisions/README.md"]
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from nambari.cli import (
     inventory,
     keys,
     kyc,
+    mcp,
     numbers,
     operators,
     organizations,
@@ -60,7 +61,7 @@ OF_OPERATORS = (
     *(demo, serving, backup, doctor, organizations, keys, operators, kyc, credits, audit, inventory, rates),
     *(requirements, carriers, porting),
 )
-OF_CUSTOMERS = (numbers, endpoints, webhooks)
+OF_CUSTOMERS = (numbers, endpoints, webhooks, mcp)
 """And two commands of `credits`. They ask a server, with an API key, and never open the database."""
 for each in (*OF_OPERATORS, *OF_CUSTOMERS):
     each.add_to(app)

@@ -1,0 +1,152 @@
+"""How does an agent buy, release and restore without doing it by accident? In two steps, with a token in between."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from nambari.mcp import confirmations
+from nambari.mcp.confirmations import Foreseen, Quoted
+from nambari.mcp.connection import Connection, Told, money, shown, tool
+from nambari.mcp.numbers import NumberId
+from nambari_client import errors
+
+HELD_MINUTES = 15
+RELEASE_AGREED_FOR = timedelta(minutes=15)
+
+Token = Annotated[str, Field(description="The confirmation_token that the first step answered, exactly as it is.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    connection: Connection
+
+    @tool("Quote a number, and hold it")
+    async def quote_number(
+        self,
+        context: Context[Any, Any],
+        inventory_id: Annotated[str, Field(description="The inv_… of a number that search_numbers has shown.")],
+        endpoint_id: Annotated[str | None, Field(description="Where its calls are to go from the start.")] = None,
+        label: Annotated[str | None, Field(description="A name of your own for it.")] = None,
+    ) -> Told:
+        """The price of a number, which is held for you for 15 minutes; and the token that buy_number needs.
+
+        Nothing is bought and nothing is paid. Have the price confirmed by whoever pays before you call buy_number.
+        To undo it, call cancel_quote with the token; left alone, the hold ends by itself.
+        """
+        async with self.connection.client(context) as client:
+            price = await client.quote_phone_number(inventory_id, endpoint_id=endpoint_id)
+            hold = await client.create_hold(inventory_id, minutes=HELD_MINUTES)
+        quoted = Quoted(
+            inventory_id=inventory_id,
+            number=price.number,
+            hold_id=hold.id,
+            total_cents=price.total_cents,
+            currency=price.currency,
+            expires_at=hold.expires_at,
+            endpoint_id=endpoint_id,
+            label=label,
+        )
+        now, monthly = (money(cents, price.currency) for cents in (price.total_cents, price.monthly_cost_cents))
+        return {
+            **shown(price),
+            "expires_at": shown(hold)["expires_at"],
+            "confirmation_token": confirmations.signed(quoted, self.connection.key(context)),
+            "next": f"{price.number} takes {now} now and {monthly} each following month. If that is agreed to, call"
+            " buy_number with the confirmation_token; if not, cancel_quote.",
+        }
+
+    @tool("Cancel a quote")
+    async def cancel_quote(self, context: Context[Any, Any], confirmation_token: Token) -> Told:
+        """Let a number go that quote_number holds, so that others can have it. To undo it, call quote_number again."""
+        quoted = self._read(context, confirmation_token, Quoted)
+        async with self.connection.client(context) as client:
+            try:
+                await client.delete_hold(quoted.hold_id)
+            except errors.NotFound:  # it has ended, by a purchase, by its time, or by the same call before
+                return {"number": quoted.number, "held": False, "note": "It was not held any more."}
+        return {"number": quoted.number, "held": False}
+
+    @tool("Buy a number, with credits", destroys=True)
+    async def buy_number(self, context: Context[Any, Any], confirmation_token: Token) -> Told:
+        """Buy the number of a quote at the price of the quote, or not at all. Takes set-up and the first month.
+
+        Called again with the same token it never buys twice, and shows what was bought. To undo it, call
+        preview_release and release_number; what was paid does not come back.
+        """
+        quoted = self._read(context, confirmation_token, Quoted)
+        async with self.connection.client(context) as client:
+            bought = await client.purchase_phone_number(
+                quoted.inventory_id,
+                endpoint_id=quoted.endpoint_id,
+                label=quoted.label,
+                max_total_cents=quoted.total_cents,
+                idempotency_key=confirmations.name_of(confirmation_token),
+            )
+            number = await client.get_phone_number(bought.id)
+        return {"phone_number": shown(number), "undo": f"preview_release with number_id {bought.id}"}
+
+    @tool("See what a release would lose", reads=True)
+    async def preview_release(self, context: Context[Any, Any], number_id: NumberId) -> Told:
+        """What would be lost if the number were given back, and the token that release_number needs.
+
+        Nothing is released. Have it confirmed by whoever owns the number before you call release_number.
+        """
+        async with self.connection.client(context) as client:
+            number = await client.get_phone_number(number_id)
+            foreseen = await client.foresee_release(number_id)
+        expires_at = self.connection.clock() + RELEASE_AGREED_FOR
+        agreed = Foreseen(
+            number_id=number_id, number=number.number, updated_at=number.updated_at, expires_at=expires_at
+        )
+        return {
+            **shown(foreseen),
+            "confirmation_token": confirmations.signed(agreed, self.connection.key(context)),
+            "next": "What is paid does not come back, and from for_sale_at on anybody can buy the number. If that is"
+            " agreed to, call release_number with the confirmation_token.",
+        }
+
+    @tool("Release a number", destroys=True)
+    async def release_number(self, context: Context[Any, Any], confirmation_token: Token) -> Told:
+        """Give a number back, of which preview_release told what is lost. Its calls end at once.
+
+        To undo it, call restore_number, within 10 days and while nobody else has it.
+        """
+        agreed = self._read(context, confirmation_token, Foreseen)
+        async with self.connection.client(context) as client:
+            number = await client.get_phone_number(agreed.number_id)
+            if number.status != "released" and number.updated_at != agreed.updated_at:
+                raise confirmations.NotConfirmed(
+                    f"{agreed.number} has changed since preview_release looked at it, and was not released. Call"
+                    " preview_release again, and have it confirmed anew."
+                )
+            released = await client.release_phone_number(agreed.number_id)
+        return {"phone_number": shown(released), "undo": f"restore_number with number_id {released.id}"}
+
+    @tool("Take a released number back", repeatable=False)
+    async def restore_number(
+        self,
+        context: Context[Any, Any],
+        number_id: NumberId,
+        max_total_cents: Annotated[
+            int,
+            Field(
+                ge=0, description="The most it may take. Mostly it takes nothing; a month, where the paid one is over."
+            ),
+        ] = 0,
+    ) -> Told:
+        """Take back a number that was released, within 10 days and while nobody else has it; with all that it had.
+
+        It takes no credits unless max_total_cents allows it: if it would, the refusal names the price. Have that
+        confirmed by whoever pays. To undo it, call preview_release and release_number.
+        """
+        async with self.connection.client(context) as client:
+            restored = await client.restore_phone_number(number_id, max_total_cents=max_total_cents)
+        return {"phone_number": shown(restored), "undo": f"preview_release with number_id {restored.id}"}
+
+    def _read(
+        self, context: Context[Any, Any], token: str, kind: type[confirmations.Confirmation]
+    ) -> confirmations.Confirmation:
+        return confirmations.read(token, kind, self.connection.key(context), self.connection.clock())

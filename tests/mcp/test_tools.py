@@ -1,0 +1,137 @@
+"""What the tools let an agent do and what not, over a real service: no purchase or release that was not shown first."""
+
+import asyncio
+import re
+
+import pytest
+from tests.cast import World, assert_invariants
+from tests.mcp.asking import agent_of
+
+from nambari.cli import program
+
+PRICE = 350
+
+
+async def test_nothing_is_bought_but_what_was_quoted(world: World, base_url: str) -> None:
+    alice, mallory = await world.person(cents=1000), await world.person()
+    item, other, third = await world.stock(3)
+    async with agent_of(alice.api_key, base_url) as agent, agent_of(mallory.api_key, base_url) as hers:
+        for token in ("", "yes", "x" * 5000, "é", item, "e30"):
+            assert "Call quote_number" in await agent.refused("buy_number", confirmation_token=token)
+        token = (await agent.call("quote_number", inventory_id=item))["confirmation_token"]
+        changed = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
+        assert "no confirmation token" in await agent.refused("buy_number", confirmation_token=changed)
+        assert "no confirmation token" in await hers.refused("buy_number", confirmation_token=token)
+        assert "NUMBER_NOT_AVAILABLE" in await hers.refused("quote_number", inventory_id=item)
+        assert "for something else" in await agent.refused("release_number", confirmation_token=token)
+
+        async with world.services.database.writing() as connection:
+            await connection.execute("UPDATE inventory SET monthly_cost_cents = 251 WHERE id = $1", item)
+        dearer = await agent.refused("buy_number", confirmation_token=token)
+        assert re.search(r"3\.51 USD.*\(PRICE_CHANGED\) Nothing was taken\.", dearer)
+        again = await agent.call("quote_number", inventory_id=item)
+        assert again["total_cents"] == 351
+
+        assert await agent.call("cancel_quote", confirmation_token=again["confirmation_token"])
+        assert "not held any more" in (await agent.call("cancel_quote", confirmation_token=token))["note"]
+        bought = await hers.call("quote_number", inventory_id=item)
+        await hers.call("buy_number", confirmation_token=bought["confirmation_token"])
+        gone = await agent.refused("buy_number", confirmation_token=again["confirmation_token"])
+        assert "(NUMBER_NOT_AVAILABLE) Call search_numbers" in gone
+
+        tokens = [
+            (await agent.call("quote_number", inventory_id=each))["confirmation_token"] for each in (other, other)
+        ]
+        answers = await asyncio.gather(
+            *(agent.client.call_tool("buy_number", {"confirmation_token": each}) for each in [*tokens, *tokens])
+        )
+        assert any(not answer.is_error for answer in answers)
+        assert await world.value("SELECT count(*) FROM phone_numbers WHERE inventory_id = $1", other) == 1
+        assert await world.value("SELECT count(*) FROM holds WHERE inventory_id = $1", third) == 0
+    await assert_invariants(world)
+
+
+async def test_refusals_say_what_to_do(world: World, base_url: str) -> None:
+    alice = await world.person(monthly_cap_cents=PRICE - 1, scopes=["numbers:read", "numbers:write"])
+    [item] = await world.stock()
+    async with agent_of(alice.api_key, base_url) as agent:
+        capped = await agent.refused("quote_number", inventory_id=item)
+        assert re.search(r"may spend in a month.*\(SPENDING_CAP_EXCEEDED\) The cap was set on purpose", capped)
+        assert await world.value("SELECT count(*) FROM holds") == 0
+        assert "(INSUFFICIENT_SCOPE)" in await agent.refused("get_credits")
+        assert "(NUMBER_NOT_FOUND) Call list_numbers" in await agent.refused("show_number", number_id="pn_none")
+        assert "country" in await agent.refused("search_numbers", country="XX")
+        assert "country" in await agent.refused("search_numbers")
+        for bad in ("", "..", "a\0b", "é" * 300, "x/../../kyc"):
+            assert await agent.refused("show_number", number_id=bad)
+            assert await agent.refused("quote_number", inventory_id=bad)
+        both = await agent.refused("configure_number", number_id="pn_none", endpoint_id="ep_none", detach_endpoint=True)
+        assert both == "Give endpoint_id or detach_endpoint, not both."
+
+
+async def test_a_restore_takes_nothing_that_nobody_agreed_to(world: World, base_url: str) -> None:
+    alice = await world.person(cents=1000)
+    [item] = await world.stock()
+    number = (await alice.client.post("/v1/phone-numbers", json={"inventory_id": item})).json()["id"]
+    await alice.client.delete(f"/v1/phone-numbers/{number}")
+    async with world.services.database.writing() as connection:
+        await connection.execute("UPDATE phone_numbers SET paid_until = now() - interval '1 minute'")
+    async with agent_of(alice.api_key, base_url) as agent:
+        told = await agent.refused("restore_number", number_id=number)
+        assert re.search(r"2\.50 USD.*\(PRICE_CHANGED\)", told)
+        assert (await agent.call("get_credits"))["balance_cents"] == 1000 - PRICE
+        await agent.call("restore_number", number_id=number, max_total_cents=250)
+        assert (await agent.call("get_credits"))["balance_cents"] == 1000 - PRICE - 250
+
+
+async def test_tools_say_what_they_do_and_how_it_is_undone(world: World, base_url: str) -> None:
+    alice = await world.person()
+    async with agent_of(alice.api_key, base_url) as agent:
+        tools = {tool.name: tool for tool in (await agent.client.list_tools()).tools}
+        assert agent.client.instructions
+    assert set(tools) == {
+        *("search_numbers", "list_numbers", "show_number", "configure_number", "test_route", "list_endpoints"),
+        *("get_credits", "quote_number", "cancel_quote", "buy_number", "preview_release", "release_number"),
+        "restore_number",
+    }
+    for tool in tools.values():
+        hints = tool.annotations
+        assert hints is not None
+        assert hints.title
+        assert hints.open_world_hint is False
+        assert tool.description
+        assert "context" not in tool.input_schema["properties"]
+        for name, field in tool.input_schema["properties"].items():
+            assert "'description'" in str(field), (tool.name, name)
+        if hints.read_only_hint:
+            assert not hints.destructive_hint
+            continue
+        [undo] = re.findall(r"To undo it,\s+call\s+(\w+)", tool.description)
+        assert undo in tools
+    assert {name for name, tool in tools.items() if tool.annotations and tool.annotations.destructive_hint} == {
+        "buy_number",
+        "release_number",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "says"),
+    [
+        ((), "", "NAMBARI_API_KEY"),
+        ((), " ", "NAMBARI_API_KEY"),
+        ((), "kéy", "API key"),
+        (("--url", "ftp://x"), "kros_test_x", "base URL"),
+        (("--http", "--url", "nonsense"), "", "base URL"),
+        (("--http", "--host", "0.0.0.0"), "", "--allowed-host"),
+        (("--http", "--port", "70000"), "", "--port"),
+    ],
+)
+def test_without_a_good_start_it_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], key: str, says: str
+) -> None:
+    monkeypatch.setenv("NAMBARI_API_KEY", key)
+    assert program.run(["mcp", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    [line] = err.splitlines()
+    assert says in line
