@@ -3,7 +3,7 @@
     python -m devtools.documents            writes them anew
     python -m devtools.documents --check    says which are stale, and exits with 1 if any is
 
-Whole pages under docs/, and tables in README.md and docs/mcp.md between `<!-- generated: NAME -->` and
+Whole pages under docs/, and tables in README.md and docs/mcp.md, between `<!-- generated: NAME -->` and
 `<!-- /generated: NAME -->`.
 """
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "org show": {"ORG_ID", "--env", "--json"},
     "key create": {
         *("--org", "--operator", "--env", "--scopes", "--name", "--allowed-ip", "--expires-at", "--json"),
+        *("--monthly-cap", "--countries"),
     },
     "key revoke": {"KEY_ID", "--json"},
     "key list": {"--org", "--json"},
@@ -67,6 +68,7 @@ COMMANDS = {
     "endpoints delete": {"EP_ID", "--yes", *ASKING},
     "credits balance": {*ASKING},
     "credits transactions": {"--limit", *ASKING},
+    "mcp": {"--base-url", "--http", "--host", "--port", "--allowed-host", "--allowed-origin"},
     "webhooks listen": {"--events", "--forward-to", "--secret", "--after", "--from-start", "--every", *ASKING},
 }
 

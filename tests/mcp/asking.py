@@ -1,11 +1,13 @@
 """How do tests ask as an agent does? With the official client: within this process, over standard input, over HTTP."""
 
 import asyncio
+import json
 import os
 import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,6 +18,7 @@ from nambari.mcp.connection import Connection
 from nambari.mcp.serving import server
 from nambari.wiring import read_clock
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "mcp.md"
 PROGRAM = [sys.executable, "-m", "nambari", "mcp"]
 
 
@@ -53,9 +56,15 @@ async def agent_of(api_key: str, base_url: str) -> AsyncIterator[Agent]:
 
 @asynccontextmanager
 async def over_stdio(api_key: str, base_url: str) -> AsyncIterator[Agent]:
+    """By the configuration that docs/mcp.md begins with; only program, address and key are those of the test."""
+    [configuration] = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    wanted = json.loads(configuration)["mcpServers"]["nambari"]
+    assert wanted["command"] == "nambari"
+    assert list(wanted["env"]) == ["NAMBARI_API_KEY"]
+    [*options, _] = wanted["args"]
     started = StdioServerParameters(
-        command=PROGRAM[0],
-        args=[*PROGRAM[1:], "--url", base_url],
+        command=sys.executable,
+        args=["-m", "nambari", *options, base_url],
         env=environment(NAMBARI_API_KEY=api_key),
     )
     async with Client(started) as client:
@@ -66,7 +75,7 @@ async def over_stdio(api_key: str, base_url: str) -> AsyncIterator[Agent]:
 async def serving_http(base_url: str, *options: str) -> AsyncIterator[str]:
     """The address of the tools, of a process that is ended as an operator ends it."""
     process = await asyncio.create_subprocess_exec(
-        *(*PROGRAM, "--http", "--port", "0", "--url", base_url, *options),
+        *(*PROGRAM, "--http", "--port", "0", "--base-url", base_url, *options),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environment(PYTHONUNBUFFERED="1", NAMBARI_API_KEY="kros_live_of_nobody_who_asks"),

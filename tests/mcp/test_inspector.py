@@ -56,6 +56,6 @@ async def test_the_inspector_lists_and_calls_over_http(world: World, base_url: s
 
 async def test_the_inspector_starts_it_over_stdio(world: World, base_url: str, tmp_path: Path) -> None:
     alice = await world.person(cents=1000)
-    given = (*PROGRAM, "--url", base_url, "-e", f"NAMBARI_API_KEY={alice.api_key}")
+    given = (*PROGRAM, "--base-url", base_url, "-e", f"NAMBARI_API_KEY={alice.api_key}")
     told = await inspected(tmp_path, *given, "--method", "tools/call", "--tool-name", "get_credits")
     assert told["structuredContent"]["balance_cents"] == 1000

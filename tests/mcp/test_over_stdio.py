@@ -64,7 +64,7 @@ async def test_from_search_to_restore(world: World, base_url: str) -> None:
 async def ended(base_url: str, *, by_signal: bool) -> int | None:
     """The exit code of one that has begun to answer."""
     process = await asyncio.create_subprocess_exec(
-        *(*PROGRAM, "--url", base_url),
+        *(*PROGRAM, "--base-url", base_url),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=environment(NAMBARI_API_KEY="kros_test_x"),

@@ -11,28 +11,27 @@ from typer.exceptions import TyperException
 
 from nambari.cli import session
 from nambari.cli.arguments import Wrong, examples
+from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl
 from nambari.cli.serving import listen, url
 from nambari.wiring import read_clock
+from nambari_client.core import API_KEY
 
 DEFAULT_PORT = 8080
-API_KEY = "NAMBARI_API_KEY"
 
 
 def add_to(app: typer.Typer) -> None:
     app.command(
         name="mcp",
+        rich_help_panel=CUSTOMERS,
         epilog=examples(
-            "NAMBARI_API_KEY=kros_test_… nambari mcp --url https://numbers.example.com",
+            "nambari mcp --base-url https://numbers.example.com",
             "nambari mcp --http --port 8080",
         ),
     )(mcp)
 
 
 def mcp(
-    base_url: Annotated[
-        str | None,
-        typer.Option("--url", metavar="URL", help="The API's server; else NAMBARI_BASE_URL, else this machine's."),
-    ] = None,
+    base_url: BaseUrl = HERE,
     http: Annotated[
         bool, typer.Option("--http", help="Serve streamable HTTP at /mcp; each request brings its own key.")
     ] = False,
@@ -59,17 +58,13 @@ def mcp(
     try:
         from nambari.mcp import serving  # noqa: PLC0415 - here alone: no other command needs what it loads
         from nambari.mcp.connection import Connection  # noqa: PLC0415
-        from nambari_client import NoApiKey  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "nambari":
             raise
         raise TyperException(f"This needs the package {error.name}: pip install 'nambari[mcp]'.") from None
     if http and not _is_loopback(host) and not allowed_hosts:
         raise Wrong(f"Others than this machine can reach {host}: say with --allowed-host by which name.")
-    try:
-        connection = Connection(base_url, None if http else os.environ.get(API_KEY, ""), read_clock)
-    except (NoApiKey, ValueError) as error:
-        raise Wrong(str(error)) from None
+    connection = Connection(base_url, None if http else os.environ.get(API_KEY, ""), read_clock)
     if not http:
         # Whoever reads the input cannot be interrupted, and nothing is held here: signals end it at once.
         for number in (signal.SIGTERM, signal.SIGINT):

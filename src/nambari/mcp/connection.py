@@ -26,6 +26,7 @@ NEXT = {
     "KYC_PENDING": "You cannot hasten this: tell the people you work for.",
     "SPENDING_CAP_EXCEEDED": "The cap was set on purpose: tell the people you work for.",
     "INSUFFICIENT_SCOPE": "The key was limited on purpose: tell the people you work for.",
+    "DELETION_LOCKED": "Somebody set the lock on purpose; configure_number takes it off, if they agree.",
     "ENDPOINT_NOT_FOUND": "Call list_endpoints for those there are.",
     "NUMBER_NOT_FOUND": "Call list_numbers for those there are.",
 }
@@ -33,15 +34,14 @@ NEXT = {
 
 
 class Connection:
-    """Without an `api_key`, as over HTTP, each request brings its own. Without a `base_url` it is the environment's."""
+    """Whom the tools ask, as whom. Without an `api_key`, as over HTTP, each request brings its own."""
 
-    def __init__(self, base_url: str | None, api_key: str | None, clock: Callable[[], datetime]) -> None:
-        """Raises NoApiKey for a key that is empty, ValueError for a key or an address that is none."""
+    def __init__(self, base_url: str, api_key: str | None, clock: Callable[[], datetime]) -> None:
+        """Raises NoApiKey, InvalidArgument."""
         self.clock = clock
         self._base_url = base_url
         self._api_key = api_key
-        own = AsyncClient("of each request" if api_key is None else api_key, base_url=base_url)
-        self._own = None if api_key is None else own
+        self._own = None if api_key is None else AsyncClient(api_key, base_url=base_url)
 
     @asynccontextmanager
     async def client(self, context: Context[Any, Any]) -> AsyncIterator[AsyncClient]:
