@@ -49,6 +49,8 @@ OF_OPERATION = {
     "PATCH /v1/porting-orders/{order_id}": [r"\w+_id is no document of yours.*", r"authorized_on must not be.*"],
     # What is missing in it.
     "POST /v1/porting-orders/{order_id}/submit": [r"\w+ is required before the order is submitted", r".* KYC.*"],
+    # An address is one by more than its letters, and an instant lies in the future by the clock.
+    "POST /v1/api-keys": [r"allowed_ips item \d+ is no IP address or CIDR", r"expires_at must be .*"],
     # What an endpoint may become hangs on what it is.
     "PATCH /v1/endpoints/{endpoint_id}": [r"(url|provider|provider_config)\b.*"],
 }

@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+import sys
 
 import pytest
 from tests.cast import World, assert_invariants
 from tests.mcp.asking import agent_of
 
+import nambari.mcp
 from nambari.cli import program
 
 PRICE = 350
@@ -135,3 +137,13 @@ def test_without_a_good_start_it_says_why(
     assert out == ""
     [line] = err.splitlines()
     assert says in line
+
+
+def test_without_its_packages_it_says_which_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(nambari.mcp, "serving")
+    monkeypatch.delitem(sys.modules, "nambari.mcp.serving")
+    monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
+    assert program.run(["mcp"]) == 1
+    assert capsys.readouterr() == ("", "nambari: This needs the package mcp: pip install 'nambari[mcp]'.\n")

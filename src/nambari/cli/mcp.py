@@ -59,9 +59,10 @@ def mcp(
         from nambari.mcp import serving  # noqa: PLC0415 - here alone: no other command needs what it loads
         from nambari.mcp.connection import Connection  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] == "nambari":
+        package = (error.name or "nambari").split(".")[0]
+        if package == "nambari":
             raise
-        raise TyperException(f"This needs the package {error.name}: pip install 'nambari[mcp]'.") from None
+        raise TyperException(f"This needs the package {package}: pip install 'nambari[mcp]'.") from None
     if http and not _is_loopback(host) and not allowed_hosts:
         raise Wrong(f"Others than this machine can reach {host}: say with --allowed-host by which name.")
     connection = Connection(base_url, None if http else os.environ.get(API_KEY, ""), read_clock)
