@@ -100,6 +100,7 @@ async def test_it_takes_after_the_key_that_makes_it(world: World) -> None:
         500,
         "2099-01-31T00:00:00Z",
     )
+    assert (await make(alice, name="büro\u200b\u00a0\U0001f98a"))["name"] == "büro\u200b\u00a0\U0001f98a"
     narrower = await make(
         alice, allowed_ips=["127.0.0.1"], countries=["KE"], monthly_cap_cents=0, expires_at="2098-01-31T03:00:00+03:00"
     )

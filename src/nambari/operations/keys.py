@@ -1,6 +1,7 @@
 """Make, find, list and revoke API keys."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,7 +32,8 @@ from nambari.operations.credit import no_such_organization
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services, new_secret_letters
 
-LONGEST_NAME = 100
+_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{0,100}")
+"""As the API has it; surrogates come from a command line that is no UTF-8."""
 SETTINGS = ("name", "scopes", "allowed_ips", "monthly_cap_cents", "countries", "expires_at")
 """What somebody chose of a key; the rest comes by itself."""
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
@@ -159,8 +161,8 @@ def _check(wanted: NewKey, now: datetime) -> None:
         raise invalid("operator", "such a key buys nothing: it has neither a monthly cap nor countries")
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise invalid("expires_at", "must be in the future")
-    if len(wanted.name) > LONGEST_NAME or not wanted.name.isprintable():
-        raise invalid("name", f"must be at most {LONGEST_NAME} printable characters")
+    if not _NAME.fullmatch(wanted.name):
+        raise invalid("name", "must be at most 100 characters, none of them a control character")
 
 
 async def revoke(services: Services, key_id: str, request_id: str, now: datetime) -> Key:
