@@ -12,14 +12,12 @@ CONTRACT = {
     *("kyc.verified", "kyc.declined", "balance.low", "payment.received", "call.routed", "call.rejected"),
 }
 OURS = {
+    "webhook.disabled",
     *(f"document.{verb}" for verb in ("accepted", "rejected", "expiring", "expired")),
     "phone_number.porting",
     *(f"porting.{verb}" for verb in ("submitted", "in_review", "exception", "foc_scheduled", "completed", "cancelled")),
 }
-"""Announced besides: names of our own (docs/decisions/0048 and 0050)."""
-
-OURS = {"webhook.disabled"}
-"""Announced besides: docs/decisions/0035."""
+"""Announced besides: names of our own (docs/decisions/0035, 0048 and 0050)."""
 
 
 def test_only_what_the_contract_lists_is_announced() -> None:
