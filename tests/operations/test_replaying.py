@@ -179,6 +179,8 @@ async def test_a_range_that_ends_before_it_begins_and_the_ends_of_time(world: Wo
     path = f"/v1/webhooks/{webhook['id']}/replay"
     body = {"starting_after": last["id"], "up_to": first["id"]}
     assert faults(await alice.client.post(path, json=body)) == {"up_to": "must not come before starting_after"}
+    far = {"from": "0518-07-28T12:25:02.7297+23:59", "to": "7001-05-07T11:41:16.80-22:11"}
+    assert (await again(alice, webhook, far))["queued"] == 3
     ends = {"from": "0001-01-01T00:00:00+14:00", "to": "9999-12-31T23:59:59.999999-14:00"}
     assert (await again(alice, webhook, ends))["queued"] == 3
 

@@ -1,5 +1,7 @@
 """Deliveries: what was sent to a webhook, each attempt of it; and what is to be sent again."""
 
+from datetime import UTC, datetime
+
 import msgspec
 from litestar import get, post
 from litestar.params import FromPath, JSONBody
@@ -131,7 +133,11 @@ async def replay_events(request: StrictRequest, webhook_id: FromPath[str], data:
             "from", "is needed where starting_after is not given: an instant, or 0001-01-01T00:00:00Z for all"
         )
     wanted = WantedAgain(
-        starting_after=data.starting_after, up_to=data.up_to, since=data.from_, before=data.to, names=data.events
+        starting_after=data.starting_after,
+        up_to=data.up_to,
+        since=data.from_ and _in_utc(data.from_),
+        before=data.to and _in_utc(data.to),
+        names=data.events,
     )
     given = services(request)
     done = await replay_range(given, attempt(request, data), webhook_id, wanted, await clock_of(request))
@@ -146,6 +152,14 @@ def require_id_form(webhook_id: str) -> None:
 def _require_delivery_form(delivery_id: str) -> None:
     if not is_id_form(delivery_id):
         raise no_such_delivery()
+
+
+def _in_utc(bound: datetime) -> datetime:
+    """RFC 3339 has offsets of up to a day, PostgreSQL takes 16 hours. What is beyond the calendar is its end."""
+    try:
+        return bound.astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if bound.year == 1 else datetime.max.replace(tzinfo=UTC)
 
 
 HANDLERS = (list_deliveries, list_attempts, replay_delivery, replay_events)
