@@ -58,8 +58,8 @@ def tunnel(
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there = await asyncio.open_connection(*speaks_to, ssl=client, local_addr=(listens[0], 0))
-        except OSError:
-            writer.close()
+        except (OSError, asyncio.CancelledError):
+            await _end(writer)
             return
         await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
 
@@ -95,7 +95,17 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     except (OSError, ssl.SSLError):
         pass
     finally:
-        writer.close()
+        await _end(writer)
+
+
+async def _end(writer: asyncio.StreamWriter) -> None:
+    """Before the loop is closed, or nobody closes the socket."""
+    writer.close()
+    try:
+        async with asyncio.timeout(1):
+            await writer.wait_closed()
+    except (OSError, ssl.SSLError, TimeoutError):
+        writer.transport.abort()
 
 
 def serving(certificate: Certificate) -> ssl.SSLContext:
