@@ -3,7 +3,8 @@
 from litestar import Router, get
 from litestar.params import FromPath
 
-from nambari.api.phone_numbers import require_id_form, unknown_cursor
+from nambari.api.listing import unknown_cursor
+from nambari.api.phone_numbers import require_id_form
 from nambari.api.queries import AuditListing, Listing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.records import AuditPage, HistoryPage, audit_record, history_record

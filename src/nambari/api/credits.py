@@ -2,7 +2,7 @@
 
 from litestar import Router, get
 
-from nambari.api.phone_numbers import unknown_cursor
+from nambari.api.listing import unknown_cursor
 from nambari.api.queries import Listing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import caller, services

@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody
 from nambari.api import shapes_of_webhooks as shapes
 from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
-from nambari.api.phone_numbers import unknown_cursor
+from nambari.api.listing import unknown_cursor
 from nambari.api.queries import AttemptListing, DeliveryListing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import attempt, caller, clock_of, is_id_form, replay_headers, services

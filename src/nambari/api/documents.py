@@ -7,13 +7,12 @@ from litestar.params import FromPath
 
 from nambari.api import shapes_of_documents as shapes
 from nambari.api.answers import Answer, File
-from nambari.api.phone_numbers import unknown_cursor
+from nambari.api.listing import page_of_tenant
 from nambari.api.queries import DocumentUpload, Listing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import attempt, caller, clock_of, is_id_form, replay_headers, services
 from nambari.api.shapes_of_documents import Document, DocumentPage, SentFile
 from nambari.db import documents
-from nambari.db.paging import UnknownCursor
 from nambari.domain import refusals
 from nambari.domain.access import Scope
 from nambari.domain.document import MOST_BYTES, SUFFIXES, MediaType, parse_day
@@ -76,19 +75,7 @@ def _media_type(request: StrictRequest) -> MediaType:
 async def list_documents(request: StrictRequest) -> DocumentPage:
     """Newest first."""
     asked = read_query(request.scope["query_string"], Listing)
-    who = caller(request)
-    try:
-        async with services(request).database.reading() as connection:
-            page = await documents.page(
-                connection,
-                who.organization_id,
-                who.environment,
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+    page = await page_of_tenant(request, asked, documents.page)
     return DocumentPage(
         documents=[shapes.document(each) for each in page.items],
         total=page.total,

@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody
 from nambari.api import shapes
 from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
-from nambari.api.phone_numbers import unknown_cursor
+from nambari.api.listing import page_of_tenant
 from nambari.api.queries import Listing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import (
@@ -22,7 +22,6 @@ from nambari.api.requests import (
 )
 from nambari.api.shapes import DeletedEndpoint, Endpoint, EndpointChanges, EndpointPage, NewEndpoint
 from nambari.db import endpoints
-from nambari.db.paging import UnknownCursor
 from nambari.domain import endpoint as domain
 from nambari.domain import refusals
 from nambari.domain.access import Scope
@@ -43,19 +42,7 @@ from nambari.operations.endpoints import delete as remove
 async def list_endpoints(request: StrictRequest) -> EndpointPage:
     """Newest first."""
     asked = read_query(request.scope["query_string"], Listing)
-    who = caller(request)
-    try:
-        async with services(request).database.reading() as connection:
-            page = await endpoints.page(
-                connection,
-                who.organization_id,
-                who.environment,
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+    page = await page_of_tenant(request, asked, endpoints.page)
     return EndpointPage(
         endpoints=[shapes.endpoint(each) for each in page.items],
         total=page.total,

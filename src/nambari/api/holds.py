@@ -6,13 +6,12 @@ from litestar.params import FromPath, JSONBody
 from nambari.api import shapes_of_time as shapes
 from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
-from nambari.api.phone_numbers import unknown_cursor
+from nambari.api.listing import page_of_tenant
 from nambari.api.queries import Listing
 from nambari.api.reading import StrictRequest, read_query
-from nambari.api.requests import attempt, caller, is_id_form, replay_headers, services
+from nambari.api.requests import attempt, is_id_form, replay_headers, services
 from nambari.api.shapes_of_time import DeletedHold, Hold, HoldOrder, HoldPage
 from nambari.db import holds
-from nambari.db.paging import UnknownCursor
 from nambari.domain import refusals
 from nambari.domain.access import Scope
 from nambari.operations.hold import hold, hold_not_found, let_go
@@ -29,20 +28,7 @@ from nambari.operations.hold import hold, hold_not_found, let_go
 async def list_holds(request: StrictRequest) -> HoldPage:
     """Those that have not expired, newest first."""
     asked = read_query(request.scope["query_string"], Listing)
-    who, given = caller(request), services(request)
-    try:
-        async with given.database.reading() as connection:
-            page = await holds.page(
-                connection,
-                who.organization_id,
-                who.environment,
-                given.clock(),
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+    page = await page_of_tenant(request, asked, holds.page, services(request).clock())
     return HoldPage(
         holds=[shapes.hold(each) for each in page.items],
         total=page.total,

@@ -9,13 +9,12 @@ from nambari.api import shapes_of_keys as shapes
 from nambari.api.answers import Answer
 from nambari.api.auth import presented_secret
 from nambari.api.errors import OF_BODIES
-from nambari.api.phone_numbers import unknown_cursor
+from nambari.api.listing import page_of_tenant
 from nambari.api.queries import Listing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import attempt, caller, is_id_form, replay_headers, services
 from nambari.api.shapes_of_keys import ApiKey, ApiKeyPage, NewApiKey
 from nambari.db import keys
-from nambari.db.paging import UnknownCursor
 from nambari.domain import refusals
 from nambari.domain.access import Scope, is_network, unsealed
 from nambari.domain.refusals import invalid, invalid_fields
@@ -33,19 +32,7 @@ from nambari.operations.keys import NewKey, create_by_key, no_such_key, revoke_b
 async def list_keys(request: StrictRequest) -> ApiKeyPage:
     """Those of the environment of the key that asks. Newest first, revoked ones too."""
     asked = read_query(request.scope["query_string"], Listing)
-    who = caller(request)
-    try:
-        async with services(request).database.reading() as connection:
-            page = await keys.page(
-                connection,
-                who.organization_id,
-                who.environment,
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+    page = await page_of_tenant(request, asked, keys.page)
     return ApiKeyPage(
         api_keys=[shapes.api_key(each) for each in page.items],
         total=page.total,

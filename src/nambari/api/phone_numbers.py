@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody
 from nambari.api import shapes, shapes_of_time
 from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
+from nambari.api.listing import unknown_cursor
 from nambari.api.queries import NumberListing, NumberSearch, Release
 from nambari.api.reading import StrictRequest, query_of, query_values, read_query
 from nambari.api.requests import attempt, caller, clock_of, is_id_form, patience, replay_headers, services
@@ -32,7 +33,6 @@ from nambari.domain.access import Scope
 from nambari.domain.offer import Search
 from nambari.domain.phone_number import check_fallback_differs
 from nambari.domain.purchase import Order
-from nambari.domain.refusals import invalid
 from nambari.domain.requirements import missing
 from nambari.operations import offer
 from nambari.operations.configure import configure, number_not_found
@@ -94,10 +94,6 @@ async def _list(request: StrictRequest, asked: NumberListing) -> PhoneNumberPage
         offset=asked.offset,
         has_more=page.has_more,
     )
-
-
-def unknown_cursor() -> refusals.ValidationError:
-    return invalid("starting_after", "is no id of this list")
 
 
 @get(

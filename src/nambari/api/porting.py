@@ -10,13 +10,12 @@ from msgspec import Struct
 from nambari.api import shapes_of_porting as shapes
 from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
-from nambari.api.phone_numbers import unknown_cursor
+from nambari.api.listing import page_of_tenant
 from nambari.api.queries import PortingListing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import attempt, caller, clock_of, is_id_form, replay_headers, services
 from nambari.api.shapes_of_porting import NewPortingOrder, PortingOrder, PortingOrderChanges, PortingOrderPage
 from nambari.db import porting
-from nambari.db.paging import UnknownCursor
 from nambari.domain import refusals
 from nambari.domain.access import Scope
 from nambari.domain.document import parse_day
@@ -34,20 +33,7 @@ from nambari.operations.porting import change, create, no_such_order, submit, wi
 async def list_orders(request: StrictRequest) -> PortingOrderPage:
     """Newest first."""
     asked = read_query(request.scope["query_string"], PortingListing)
-    who = caller(request)
-    try:
-        async with services(request).database.reading() as connection:
-            page = await porting.page(
-                connection,
-                who.organization_id,
-                who.environment,
-                asked.status,
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+    page = await page_of_tenant(request, asked, porting.page, asked.status)
     return PortingOrderPage(
         porting_orders=[shapes.order(each) for each in page.items],
         total=page.total,

@@ -124,13 +124,10 @@ class DocumentUpload(Struct, kw_only=True):
     expires_on: Annotated[Day | None, Meta(description="The last day on which it is good, if it expires.")] = None
 
 
-class PortingListing(Struct, kw_only=True):
+class PortingListing(Listing, kw_only=True):
     """The porting orders of the organization."""
 
     status: Annotated[OrderStatus | None, Meta(description="Only those that stand so.")] = None
-    limit: Limit = 50
-    offset: Offset = 0
-    starting_after: StartingAfter = None
 
 
 class Release(Struct, kw_only=True):

@@ -11,7 +11,7 @@ from nambari.api import shapes_of_webhooks as shapes
 from nambari.api.answers import Answer
 from nambari.api.deliveries import require_id_form
 from nambari.api.errors import OF_BODIES
-from nambari.api.phone_numbers import unknown_cursor
+from nambari.api.listing import page_of_tenant
 from nambari.api.queries import Listing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import attempt, caller, clock_of, replay_headers, services
@@ -23,7 +23,6 @@ from nambari.api.shapes_of_webhooks import (
     WebhookPage,
 )
 from nambari.db import webhooks
-from nambari.db.paging import UnknownCursor
 from nambari.domain import refusals, subscriber
 from nambari.domain.access import Scope
 from nambari.domain.subscriber import WebhookStatus
@@ -43,19 +42,7 @@ from nambari.operations.webhooks import delete as remove
 async def list_webhooks(request: StrictRequest) -> WebhookPage:
     """Newest first."""
     asked = read_query(request.scope["query_string"], Listing)
-    who = caller(request)
-    try:
-        async with services(request).database.reading() as connection:
-            page = await webhooks.page(
-                connection,
-                who.organization_id,
-                who.environment,
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+    page = await page_of_tenant(request, asked, webhooks.page)
     return WebhookPage(
         webhooks=[shapes.webhook(each) for each in page.items],
         total=page.total,
