@@ -34,6 +34,7 @@ MAGIC = b"PGDMP"
 CHUNK = 1 << 18
 SETTING = re.compile(rb"SET (\w+) = .*;\n")
 LAST_SETTING = b"SET row_security"
+SERVERS_OWN = re.compile(rb"ALTER TABLE ONLY .+ ALTER COLUMN .+ SET \(pg_attver=\d+\);\n")
 STEP = re.compile(r"^COPY \S*alembic_version \(version_num\) FROM stdin;\n(\w+)$", re.MULTILINE)
 TRAVELS_NOT = ("--no-owner", "--no-privileges", "--no-comments", "--no-tablespaces", "--no-table-access-method")
 SCHEMA = re.compile(r"^\d+; \d+ \d+ SCHEMA ")
@@ -184,6 +185,7 @@ async def _pump(
     try:
         target.stdin.write(b"BEGIN;\nSELECT pg_advisory_xact_lock(%d);\n" % migrate.ADVISORY_LOCK)
         target.stdin.write(await _head(connection, source.stdout))
+        target.stdin.write(await _definitions(source.stdout))
         while chunk := await source.stdout.read(CHUNK):
             target.stdin.write(chunk)
             await target.stdin.drain()
@@ -211,3 +213,18 @@ async def _head(connection: Connection, statements: asyncio.StreamReader) -> byt
     return b"".join(
         line for line in lines if not (found := SETTING.fullmatch(line)) or found[1].decode() not in unknown
     )
+
+
+async def _definitions(statements: asyncio.StreamReader) -> bytes:
+    """What is defined before the first rows, and the line that begins these; without what a server notes for itself.
+
+    PostgreSQL writes its mark of a column's version among the column's options, from the minor releases of November
+    2026 on (15.20). A pg_dump from before takes it for one that somebody set, and no other server lets it be set.
+    """
+    lines = []
+    while line := await statements.readline():
+        if not SERVERS_OWN.fullmatch(line):
+            lines.append(line)
+        if line.startswith(b"COPY "):
+            break
+    return b"".join(lines)
