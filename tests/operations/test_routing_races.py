@@ -89,6 +89,7 @@ async def test_after_a_release_no_call_reaches_the_former_owner(processes: Proce
         assert {each.get("phone_number_id", each.get("cause")) for each in calls.of("before")} <= {
             first["id"],
             "number_released",
+            second.json()["id"],  # answered as late as that: the owner of then
         }
         assert {each.get("phone_number_id", each.get("cause")) for each in calls.of("released")} <= {
             second.json()["id"],
