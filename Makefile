@@ -31,8 +31,8 @@ $(STAMP): requirements.lock pyproject.toml clients/python/pyproject.toml
 run: setup ## the demo: PostgreSQL, inventory, keys, curl lines, the service
 	@NAMBARI_DATA_DIR="$${NAMBARI_DATA_DIR:-$(CURDIR)/.nambari}" $(BIN)/nambari demo
 
-test: setup $(NPM) ## every test
-	@$(BIN)/pytest
+test: setup $(NPM) ## every test, in as many processes as there are processors
+	@$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 images: setup $(NPM) ## take the pictures of docs/images anew
 	@IMAGES=docs/images $(BIN)/pytest tests/console/test_pictures.py
