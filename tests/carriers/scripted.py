@@ -105,10 +105,13 @@ class ScriptedCarrier:
             raise WITHOUT_ANSWER[lie]
         return lie
 
+    async def check(self) -> None:
+        await self._lie("check", "")
+
     async def search(self, wanted: Wanted, limit: int) -> Found:
         lie = await self._lie("search", wanted.country)
         found = [each for number, each in sorted(self.for_sale.items()) if number not in self.owned]
-        hits = [_spelled(each, lie) for each in found if identify(each.number).country == wanted.country]
+        hits = [_spelled(each, lie) for each in found if identify(each.number, placed=False).country == wanted.country]
         return Found(hits[:limit], more=len(hits) > limit)
 
     async def order(self, slip: OrderSlip) -> Receipt:

@@ -1,80 +1,113 @@
-"""What every carrier must be, whoever it is: the same questions to each, in the words of carriers/base.py."""
+"""Every carrier keeps the contract: the scripted one, Telnyx and Twilio; and our own stock, as far as it is one."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
-from tests.carriers.scripted import Lie, ScriptedCarrier
+from tests.carriers.contract import NUMBER, OF_ALL, OF_CARRIERS, Stand
+from tests.carriers.stands import STANDS
+from tests.cast import Person, World
 
-from nambari.carriers.base import Carrier, OrderSlip, OrderState, Receipt, Refused, Unavailable, Unsure, Wanted
+from nambari.carriers.base import (
+    Abilities,
+    Found,
+    Hit,
+    OrderSlip,
+    OrderState,
+    Owned,
+    Receipt,
+    Refused,
+    RefusedFor,
+    Unavailable,
+    Unsure,
+    Wanted,
+)
 
-NUMBER, OTHER, FOREIGN = "+442079460910", "+442079460911", "+12015550123"
-
-
-def slip(order_id: str = "ord_1", number: str = NUMBER) -> OrderSlip:
-    return OrderSlip(id=order_id, number=number, country="GB", reference=f"ref-{number}")
-
-
-@pytest.fixture
-def carrier() -> Carrier:
-    made = ScriptedCarrier()
-    made.offers(NUMBER, OTHER, FOREIGN)
-    return made
-
-
-async def test_a_search_shows_what_is_for_sale(carrier: Carrier) -> None:
-    found = await carrier.search(Wanted(country="GB"), 10)
-    assert {each.number for each in found.hits} == {NUMBER, OTHER}
-    assert all(each.reference for each in found.hits)
-    assert not found.more
-    some = await carrier.search(Wanted(country="GB"), 1)
-    assert (len(some.hits), some.more) == (1, True)
+Clause = Callable[[Stand], Awaitable[None]]
 
 
-async def test_an_order_is_found_by_our_id(carrier: Carrier) -> None:
-    assert await carrier.find(slip()) is None
-    filled = Receipt(state=OrderState.FILLED, number=NUMBER)
-    assert await carrier.order(slip()) == filled
-    assert await carrier.find(slip()) == filled
-    assert await carrier.find(slip("ord_2")) is None
-    assert [(each.number, each.order_id) for each in await carrier.list_owned()] == [(NUMBER, "ord_1")]
+@pytest.fixture(params=STANDS)
+async def stand(request: pytest.FixtureRequest) -> AsyncIterator[Stand]:
+    async with STANDS[request.param]() as made:
+        yield made
 
 
-async def test_the_same_id_again_is_the_same_order(carrier: Carrier) -> None:
-    first = await carrier.order(slip())
-    assert await carrier.order(slip()) == first
-    assert len(await carrier.list_owned()) == 1
-
-
-async def test_a_number_is_sold_once(carrier: Carrier) -> None:
-    await carrier.order(slip())
-    with pytest.raises(Refused):
-        await carrier.order(slip("ord_2"))
-    assert NUMBER not in {each.number for each in (await carrier.search(Wanted(country="GB"), 10)).hits}
-
-
-async def test_configuring_and_releasing_again_is_harmless(carrier: Carrier) -> None:
-    await carrier.order(slip())
-    for _ in range(2):
-        await carrier.configure(NUMBER)
-    for _ in range(2):
-        await carrier.release(NUMBER)
-    assert list(await carrier.list_owned()) == []
-    with pytest.raises(Refused):
-        await carrier.configure(NUMBER)
+@pytest.mark.parametrize("clause", OF_CARRIERS, ids=lambda each: each.__name__)
+async def test_a_carrier_keeps_the_contract(stand: Stand, clause: Clause) -> None:
+    await clause(stand)
 
 
 @pytest.mark.parametrize(
-    ("lie", "failure", "done"),
+    ("what", "failure", "done"),
     [
-        (Lie.AWAY, Unavailable, False),
-        (Lie.THROTTLED, Unavailable, False),
-        (Lie.TAKEN, Refused, False),
-        (Lie.CUT_BEFORE, Unsure, False),
-        (Lie.CUT, Unsure, True),
+        ("throttled", Unavailable, False),
+        ("taken", Refused, False),
+        ("not done", Unsure, False),
+        ("done", Unsure, True),
     ],
 )
-async def test_each_failure_says_what_may_have_been_done(lie: Lie, failure: type[Exception], done: bool) -> None:
-    carrier = ScriptedCarrier()
-    carrier.offers(NUMBER)
-    carrier.will("order", lie)
+async def test_each_failure_says_what_may_have_been_done(
+    stand: Stand, what: str, failure: type[Exception], done: bool
+) -> None:
+    stand.will("order", stand.failures[what])
     with pytest.raises(failure):
-        await carrier.order(slip())
-    assert (await carrier.find(slip()) is not None) is done
+        await stand.carrier.order(stand.slip())
+    assert (await stand.carrier.find(stand.slip()) is not None) is done
+    if failure is Refused:
+        return
+    assert (await stand.bought()).number == NUMBER, "asked again under its id it is one order all the same"
+    assert await stand.owned() == [(NUMBER, "ord_1")]
+
+
+class Pool:
+    """Our own stock, as a carrier would see it: over the API, our id as the key of the purchase (decision 0062)."""
+
+    name = "pool"
+    abilities = Abilities()
+
+    def __init__(self, buyer: Person) -> None:
+        self._buyer = buyer
+        self._orders: dict[str, str] = {}
+
+    async def check(self) -> None:
+        (await self._buyer.client.get("/v1/credits")).raise_for_status()
+
+    async def search(self, wanted: Wanted, limit: int) -> Found:
+        query = f"country={wanted.country}&limit={limit}"
+        page = (await self._buyer.client.get(f"/v1/phone-numbers/available?{query}")).json()
+        hits = [Hit(number=each["number"], reference=each["inventory_id"]) for each in page["phone_numbers"]]
+        return Found(hits, more=page["has_more"])
+
+    async def order(self, slip: OrderSlip) -> Receipt:
+        body, key = {"inventory_id": slip.reference}, {"Idempotency-Key": slip.id}
+        answer = await self._buyer.client.post("/v1/phone-numbers", json=body, headers=key)
+        if answer.status_code != 201:
+            raise Refused(RefusedFor.NUMBER_TAKEN, answer.text)
+        bought = answer.json()
+        self._orders[bought["id"]] = slip.id
+        return Receipt(state=OrderState.FILLED, number=bought["number"])
+
+    async def find(self, slip: OrderSlip) -> Receipt | None:
+        raise NotImplementedError("nobody asks: its order and our books are one transaction")
+
+    async def configure(self, number: str) -> None:
+        raise NotImplementedError("there is nothing to configure: its calls come to us already")
+
+    async def release(self, number: str) -> None:
+        for each in await self._list():
+            if each["number"] == number:
+                await self._buyer.client.delete(f"/v1/phone-numbers/{each['id']}")
+
+    async def list_owned(self) -> Sequence[Owned]:
+        return [Owned(number=each["number"], order_id=self._orders.get(each["id"])) for each in await self._list()]
+
+    async def _list(self) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = (await self._buyer.client.get("/v1/phone-numbers")).json()["phone_numbers"]
+        return found
+
+
+@pytest.mark.parametrize("clause", OF_ALL, ids=lambda each: each.__name__)
+async def test_our_own_stock_keeps_what_of_it_has_a_meaning_for_stock(world: World, clause: Clause) -> None:
+    world._next_number = int(NUMBER[-4:])
+    stock = await world.stock(2)
+    references = dict(zip([NUMBER, f"{NUMBER[:-1]}1"], stock, strict=True))
+    await clause(Stand(Pool(await world.person()), reference=references.__getitem__))

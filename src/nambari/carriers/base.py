@@ -124,6 +124,10 @@ class Carrier(Protocol):
     @property
     def abilities(self) -> Abilities: ...
 
+    async def check(self) -> None:
+        """The least that can be asked, to see whether it knows us. Raises Unavailable, with what is wrong."""
+        ...
+
     async def search(self, wanted: Wanted, limit: int) -> Found:
         """What it has for sale, at most so many. It may pass over what is wanted; others are dropped."""
         ...

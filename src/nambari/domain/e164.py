@@ -165,6 +165,11 @@ def main_country(calling_code: str) -> str | None:
     return codes[0] if codes and country_code_valid(codes[0]) else None
 
 
+def calling_code(country: str) -> int | None:
+    """That of this country's numbers; several share one. None for a country without a plan."""
+    return phonenumbers.country_code_for_region(country) or None
+
+
 def country_code_valid(country: str) -> bool:
     """Whether `country` is an upper-case ISO alpha-2 code that libphonenumber has a numbering plan for."""
     return country in phonenumbers.SUPPORTED_REGIONS
