@@ -30,6 +30,11 @@ def _setting(default: Any, meaning: str) -> Any:
     return field(default=default, metadata={"meaning": meaning})
 
 
+def _secret(meaning: str) -> Any:
+    """Never shown: not by `nambari doctor`, not in an error, and not where settings are printed by mistake."""
+    return field(default="", repr=False, metadata={"meaning": meaning, "secret": True})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     database_url: str = _setting(
@@ -87,6 +92,26 @@ class Settings:
         "What is added to a carrier's cost where the rate card has no line, percent, at most 1000; 0: what the rate"
         " card does not price is not for sale.",
     )
+    telnyx_api_key: str = _secret("The API key of a Telnyx account, whose numbers are then sold; empty: none are.")
+    telnyx_connection_id: str = _setting(
+        "", "The id of the Telnyx connection (SIP trunk) over which calls to its numbers come to us."
+    )
+    telnyx_base_url: str = _setting(
+        "https://api.telnyx.com/v2", "Where Telnyx's API is: https://, or http:// at a loopback address, for a trial."
+    )
+    twilio_account_sid: str = _setting(
+        "", "The SID (AC…) of a Twilio account, whose numbers are then sold; empty: none are."
+    )
+    twilio_auth_token: str = _secret("The auth token of the Twilio account.")
+    twilio_trunk_sid: str = _setting(
+        "", "The SID (TK…) of the Twilio elastic SIP trunk over which calls to its numbers come to us."
+    )
+    twilio_voice_url: str = _setting(
+        "", "Instead of a trunk: the https:// address that Twilio asks, in TwiML, what becomes of a call."
+    )
+    twilio_base_url: str = _setting(
+        "https://api.twilio.com", "Where Twilio's API is: https://, or http:// at a loopback address, for a trial."
+    )
     webhook_allowed_networks: tuple[str, ...] = _setting(
         (),
         "Comma-separated addresses or CIDRs, private or loopback, to which events and questions may be sent all the"
@@ -121,9 +146,17 @@ def variable(name: str) -> str:
 def read(environment: Mapping[str, str]) -> Settings:
     """The settings that this environment asks for.
 
-    Raises InvalidSetting for a value of the wrong form and for a `NAMBARI_` variable that is no setting:
-    a misspelt setting that is silently ignored costs its operator a night.
+    Raises InvalidSetting for a value of the wrong form, for a `NAMBARI_` variable that is no setting (a misspelt
+    setting that is silently ignored costs its operator a night), and for a carrier that is set up by half.
     """
+    settings = read_apart(environment)
+    for sentence in half_set_up(settings):
+        raise InvalidSetting(sentence)
+    return settings
+
+
+def read_apart(environment: Mapping[str, str]) -> Settings:
+    """As `read`, each setting looked at by itself alone."""
     hints = get_type_hints(Settings)
     known = {variable(each.name): each.name for each in fields(Settings)}
     unknown = sorted(
@@ -137,6 +170,24 @@ def read(environment: Mapping[str, str]) -> Settings:
     settings = Settings(**{known[name]: value for name, value in given.items()})
     _check(settings)
     return settings
+
+
+def half_set_up(settings: Settings) -> list[str]:
+    """What is missing of a carrier, in a sentence each: it is set up wholly, or not at all."""
+    key, connection = variable("telnyx_api_key"), variable("telnyx_connection_id")
+    sid, token = variable("twilio_account_sid"), variable("twilio_auth_token")
+    trunk, voice = variable("twilio_trunk_sid"), variable("twilio_voice_url")
+    missing = []
+    if bool(settings.telnyx_api_key) != bool(settings.telnyx_connection_id):
+        missing.append(f"{key} and {connection} go together: set both to sell Telnyx's numbers, or none.")
+    if bool(settings.twilio_account_sid) != bool(settings.twilio_auth_token):
+        missing.append(f"{sid} and {token} go together: set both to sell Twilio's numbers, or none.")
+    ways = [bool(settings.twilio_trunk_sid), bool(settings.twilio_voice_url)].count(True)
+    if settings.twilio_account_sid and ways != 1:
+        missing.append(f"Set {trunk} or {voice}, one of both: where Twilio sends calls to its numbers.")
+    if ways and not settings.twilio_account_sid:
+        missing.append(f"{trunk} and {voice} are of use with {sid} alone: set that too, or unset these.")
+    return missing
 
 
 def _parse(name: str, text: str, wanted: Any) -> Any:
@@ -199,12 +250,45 @@ def _check(settings: Settings) -> None:
         "webhook_retry_seconds",
         "at most 50 whole numbers of seconds, each at most 9999999",
     )
+    _check_carriers(settings)
     for name in ("trusted_proxies", "webhook_allowed_networks"):
         for each in getattr(settings, name):
             try:
                 ipaddress.ip_network(each, strict=False)
             except ValueError:
                 raise InvalidSetting(f"{variable(name)} must be addresses or CIDRs; {each!r} is neither.") from None
+
+
+_FORMS = {
+    "telnyx_api_key": (re.compile(r"[!-~]{8,300}"), "an API key as Telnyx shows it, without spaces"),
+    "telnyx_connection_id": (re.compile(r"[0-9A-Za-z-]{1,64}"), "the id of a connection, as Telnyx shows it"),
+    "twilio_account_sid": (re.compile(r"AC[0-9a-fA-F]{32}"), "AC and 32 hexadecimal digits"),
+    "twilio_auth_token": (re.compile(r"[!-~]{8,300}"), "an auth token as Twilio shows it, without spaces"),
+    "twilio_trunk_sid": (re.compile(r"TK[0-9a-fA-F]{32}"), "TK and 32 hexadecimal digits"),
+    "twilio_voice_url": (re.compile(r"https://[!-~]{1,2000}"), "an https:// address"),
+}
+
+
+def _check_carriers(settings: Settings) -> None:
+    """No value is repeated: one may have been put into the variable of another."""
+    for name, (form, words) in _FORMS.items():
+        if getattr(settings, name) and not form.fullmatch(getattr(settings, name)):
+            raise InvalidSetting(f"{variable(name)} must be {words}.")
+    for name in ("telnyx_base_url", "twilio_base_url"):
+        if not _keeps_a_secret(getattr(settings, name)):
+            raise InvalidSetting(f"{variable(name)} must be https://, or http:// at a loopback address, and no more.")
+
+
+def _keeps_a_secret(url: str) -> bool:
+    """Whether credentials may be sent there."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0 and not (parts.query or parts.fragment or "@" in parts.netloc)
+        if parts.scheme == "http":
+            return named and (parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback)
+    except ValueError:
+        return False
+    return named and parts.scheme == "https"
 
 
 def _holds_authorities(path: str) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -227,6 +228,41 @@ def _sender(services: Services, resolve: Resolve | None, total_seconds: float) -
 
 
 @asynccontextmanager
+async def open_carriers(settings: Settings) -> AsyncIterator[dict[str, Carrier]]:
+    """Those that the settings name, by name. Nothing is asked of them yet."""
+    # Most deployments sell their own stock alone, and their start does without what speaks to carriers.
+    carriers: dict[str, Carrier] = {}
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.telnyx_api_key:
+            from nambari.carriers.telnyx import Telnyx  # noqa: PLC0415
+
+            connection = settings.telnyx_connection_id
+            telnyx = Telnyx(settings.telnyx_api_key, connection, settings.telnyx_base_url, _public_authorities())
+            stack.push_async_callback(telnyx.close)
+            carriers[telnyx.name] = telnyx
+        if settings.twilio_account_sid:
+            from nambari.carriers.twilio import Twilio  # noqa: PLC0415
+
+            trunk, voice_url = settings.twilio_trunk_sid, settings.twilio_voice_url
+            twilio = Twilio(
+                settings.twilio_account_sid,
+                settings.twilio_auth_token,
+                {"TrunkSid": trunk} if trunk else {"VoiceUrl": voice_url},
+                settings.twilio_base_url,
+                _public_authorities(),
+            )
+            stack.push_async_callback(twilio.close)
+            carriers[twilio.name] = twilio
+        yield carriers
+
+
+def _public_authorities() -> ssl.SSLContext:
+    import httpx2  # noqa: PLC0415
+
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+@asynccontextmanager
 async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Services]:
     pool = await engine.connect(
         dsn,
@@ -235,6 +271,7 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Services]
     )
     database = Database(pool, dsn, settings.database_timeout_seconds)
     try:
-        yield Services(settings, database)
+        async with open_carriers(settings) as carriers:
+            yield Services(settings, database, carriers=carriers)
     finally:
         await database.close()

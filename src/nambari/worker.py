@@ -15,6 +15,7 @@ import structlog
 from nambari.carriers.base import Carrier
 from nambari.db.deliveries import Claimed
 from nambari.db.engine import DatabaseUnavailable
+from nambari.domain.e164 import load_place_names
 from nambari.logs import places
 from nambari.operations import documents, fill, forget, renew, stock
 from nambari.operations.deliver import Sent, claim, place, send, settle
@@ -46,6 +47,8 @@ ORDER_PAUSE_SECONDS = 0.5
 
 async def work(services: Services) -> None:
     """Sweep, deliver and see to orders until cancelled. A database that is away is waited for."""
+    if services.carriers:
+        load_place_names()  # else the first order that is looked at would, with its lease running
     async with open_sender(services) as sender, asyncio.TaskGroup() as tasks:
         tasks.create_task(_forever(lambda: sweep_all(services), "sweep", PAUSE_SECONDS))
         tasks.create_task(deliver(services, sender))

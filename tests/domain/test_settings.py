@@ -7,7 +7,7 @@ from typing import Any
 import certifi
 import pytest
 
-from nambari.settings import InvalidSetting, Settings, read, variable
+from nambari.settings import InvalidSetting, Settings, half_set_up, read, read_apart, variable
 
 GIVEN: dict[str, tuple[str, Any]] = {
     "database_url": ("postgres://nambari@db.example.com/nambari", "postgres://nambari@db.example.com/nambari"),
@@ -27,6 +27,14 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "suspended_inbound": ("route", "route"),
     "carrier_search_seconds": ("0.5", 0.5),
     "carrier_markup_percent": ("20", 20),
+    "telnyx_api_key": ("KEY0123_abc", "KEY0123_abc"),
+    "telnyx_connection_id": ("1293384261075731499", "1293384261075731499"),
+    "telnyx_base_url": ("http://127.0.0.1:4010/v2", "http://127.0.0.1:4010/v2"),
+    "twilio_account_sid": ("AC" + "0f" * 16, "AC" + "0f" * 16),
+    "twilio_auth_token": ("0123456789abcdef", "0123456789abcdef"),
+    "twilio_trunk_sid": ("TK" + "0f" * 16, "TK" + "0f" * 16),
+    "twilio_voice_url": ("https://voice.example.com/twiml?a=b", "https://voice.example.com/twiml?a=b"),
+    "twilio_base_url": ("https://api.ie1.twilio.com", "https://api.ie1.twilio.com"),
     "webhook_allowed_networks": ("127.0.0.0/8, fd00::/8", ("127.0.0.0/8", "fd00::/8")),
     "webhook_retry_seconds": ("0, 5,60", ("0", "5", "60")),
     "webhook_ca_file": (certifi.where(), certifi.where()),
@@ -45,7 +53,7 @@ def test_the_table_above_is_whole() -> None:
 def test_each_is_read(name: str) -> None:
     text, value = GIVEN[name]
     for spelt in (text, f"  {text}\n"):
-        settings = read({variable(name): spelt})
+        settings = read_apart({variable(name): spelt})
         assert getattr(settings, name) == value
         assert type(getattr(settings, name)) is type(value) or isinstance(value, Path)
         others = [each.name for each in fields(Settings) if each.name != name]
@@ -164,3 +172,75 @@ def test_a_password_is_in_no_error(name: str, text: str) -> None:
     with pytest.raises(InvalidSetting) as refused:
         read({name: text})
     assert "swordfish" not in str(refused.value)
+
+
+# ── Carriers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TELNYX = ("telnyx_api_key", "telnyx_connection_id")
+TWILIO = ("twilio_account_sid", "twilio_auth_token", "twilio_trunk_sid")
+
+
+def given(*names: str) -> dict[str, str]:
+    return {variable(name): GIVEN[name][0] for name in names}
+
+
+@pytest.mark.parametrize(
+    "names", [TELNYX, TWILIO, (*TELNYX, *TWILIO), (*TWILIO[:2], "twilio_voice_url"), ("telnyx_base_url",)]
+)
+def test_a_carrier_that_is_set_up_wholly(names: tuple[str, ...]) -> None:
+    assert half_set_up(read(given(*names))) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (TELNYX[:1], "NAMBARI_TELNYX_CONNECTION_ID"),
+        (TELNYX[1:], "NAMBARI_TELNYX_API_KEY"),
+        (TWILIO[:1], "NAMBARI_TWILIO_AUTH_TOKEN"),
+        (TWILIO[1:2], "NAMBARI_TWILIO_ACCOUNT_SID"),
+        (TWILIO[:2], "NAMBARI_TWILIO_TRUNK_SID or NAMBARI_TWILIO_VOICE_URL"),
+        ((*TWILIO, "twilio_voice_url"), "one of both"),
+        (TWILIO[2:], "NAMBARI_TWILIO_ACCOUNT_SID"),
+    ],
+)
+def test_a_carrier_that_is_set_up_by_half(names: tuple[str, ...], missing: str) -> None:
+    with pytest.raises(InvalidSetting, match=missing) as caught:
+        read(given(*names))
+    assert not any(GIVEN[name][0] in str(caught.value) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("telnyx_api_key", "short"),
+        ("telnyx_api_key", "with a space in it"),
+        ("telnyx_api_key", "KEY0123\r\nx-other: 1"),
+        ("telnyx_api_key", "KÉY012345"),
+        ("telnyx_api_key", "K" * 301),
+        ("telnyx_connection_id", "12/34"),
+        ("twilio_account_sid", "SK" + "0f" * 16),
+        ("twilio_account_sid", "AC" + "0f" * 15),
+        ("twilio_auth_token", "with a space in it"),
+        ("twilio_trunk_sid", "AC" + "0f" * 16),
+        ("twilio_voice_url", "http://voice.example.com/"),
+        ("twilio_base_url", "http://api.twilio.com"),
+        ("twilio_base_url", "http://192.0.2.1"),
+        ("twilio_base_url", "https://user:word@api.twilio.com"),
+        ("telnyx_base_url", "https://api.telnyx.com/v2?x=1"),
+        ("telnyx_base_url", "https:///v2"),
+        ("telnyx_base_url", "https://[::1"),
+        ("telnyx_base_url", "ftp://127.0.0.1/"),
+        ("telnyx_base_url", "api.telnyx.com"),
+    ],
+)
+def test_what_is_wrong_with_a_carrier_is_told_by_name_and_never_repeated(name: str, text: str) -> None:
+    with pytest.raises(InvalidSetting, match=variable(name)) as caught:
+        read_apart({variable(name): text})
+    assert text not in str(caught.value)
+
+
+def test_a_secret_is_not_printed_with_the_settings() -> None:
+    printed = repr(read(given(*TELNYX, *TWILIO)))
+    assert "1293384261075731499" in printed
+    assert GIVEN["telnyx_api_key"][0] not in printed
+    assert GIVEN["twilio_auth_token"][0] not in printed

@@ -34,6 +34,7 @@ from nambari.api.auth import KeyCache, authorize
 from nambari.api.errors import HANDLERS
 from nambari.api.limits import open_limiter
 from nambari.api.reading import StrictRequest
+from nambari.domain.e164 import load_place_names
 from nambari.domain.limits import allowances
 from nambari.settings import Settings
 from nambari.wiring import Services, new_id, open_asking, open_services
@@ -67,6 +68,8 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None, door
             app.state.limiter = limiter
             app.state.asking = asking
             app.state.key_cache = KeyCache(settings.key_cache_seconds)
+            if services.carriers:
+                load_place_names()  # else the first search of a carrier's local numbers would, and all others wait
             async with _running(beside, services):
                 yield
 

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import typer
 
 from nambari import settings as settings_module
+from nambari.carriers.base import Carrier, CarrierFailure
 from nambari.cli import output, session
 from nambari.cli.arguments import Json, examples
 from nambari.cli.output import Column
@@ -29,12 +30,13 @@ from nambari.db.engine import DatabaseUnavailable
 from nambari.db.server_program import OLDEST_MAJOR
 from nambari.operations.examine import Examination, examine
 from nambari.settings import InvalidSetting, Settings
-from nambari.wiring import open_services, open_shared_counts
+from nambari.wiring import open_carriers, open_services, open_shared_counts
 
 LEAST_FREE_BYTES = 500 * 1000 * 1000
 MOST_SECONDS_APART = 1.0
 LIMITS_TIMEOUT_SECONDS = 3.0
 HIDDEN = "****"
+SECRETS = frozenset(each.name for each in fields(Settings) if each.metadata.get("secret"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(port: Port = DEFAULT_PORT, as_json: Json = False) -> int:
-    """Check settings, data folder, database, migrations, clock, shared limits and port, and say what to do.
+    """Check settings, data folder, database, migrations, clock, shared limits, carriers and port, and say what to do.
 
     Ends with 1 if something is wrong. Changes nothing; an embedded database that exists is started if it does not
     run, as only so it can be asked, and stopped again.
     """
     told, strays, settings = examine_settings(os.environ)
-    checks = [*strays, _folder(settings), *_of_database(settings, told), *_of_limits(settings), _port(port)]
+    checks = [*strays, _folder(settings), *_of_database(settings, told), *_of_limits(settings)]
+    checks += [*_of_carriers(settings), _port(port)]
     if as_json:
         output.rows([asdict(each) for each in (*told, *checks)], (), as_json, "")
     else:
@@ -85,7 +88,7 @@ def examine_settings(environment: Mapping[str, str]) -> tuple[list[SettingFindin
         alone = {name: environment[name]} if name in environment else {}
         about = (name, _text(each.name, each.default), each.metadata["meaning"])
         try:
-            value = _text(each.name, getattr(settings_module.read(alone), each.name))
+            value = _text(each.name, getattr(settings_module.read_apart(alone), each.name))
         except InvalidSetting as error:
             told.append(_setting(*about, value="", problem=str(error)))
         else:
@@ -97,7 +100,7 @@ def examine_settings(environment: Mapping[str, str]) -> tuple[list[SettingFindin
         for name in sorted(environment)
         if name.startswith(settings_module.PREFIX) and name not in known
     ]
-    return told, strays, settings_module.read(good)
+    return told, strays, settings_module.read_apart(good)
 
 
 def _setting(name: str, default: str, meaning: str, *, value: str, problem: str | None) -> SettingFinding:
@@ -108,6 +111,8 @@ def _setting(name: str, default: str, meaning: str, *, value: str, problem: str 
 
 
 def _text(name: str, value: Any) -> str:
+    if name in SECRETS:
+        return HIDDEN if value else ""
     if name in {"database_url", "rate_limit_url"}:
         return without_password(value)
     return ",".join(value) if isinstance(value, tuple) else str(value)
@@ -242,6 +247,31 @@ def _of_limits(settings: Settings) -> list[Finding]:
         "See that Valkey or Redis runs there, and that host, port and password in NAMBARI_RATE_LIMIT_URL are right."
     )
     return [Finding("limits", False, f"{url} cannot be reached: every request is let through.", advice)]
+
+
+def _of_carriers(settings: Settings) -> list[Finding]:
+    """Whether each that is set up knows us: the least there is is asked of it."""
+    missing = settings_module.half_set_up(settings)
+    if missing:
+        return [Finding("carriers", False, "A carrier is set up by half.", sentence) for sentence in missing]
+
+    async def asked() -> list[Finding]:
+        async with open_carriers(settings) as carriers:
+            return [await _carrier(each) for each in carriers.values()]
+
+    return session.run(asked())
+
+
+async def _carrier(carrier: Carrier) -> Finding:
+    try:
+        await carrier.check()
+    except CarrierFailure as failure:
+        names = ", ".join(
+            settings_module.variable(each.name) for each in fields(Settings) if each.name.startswith(carrier.name)
+        )
+        advice = f"See that it can be reached from here, and that these are right: {names}."
+        return Finding(carrier.name, False, f"{carrier.name} does not answer as it should: {failure}.", advice)
+    return Finding(carrier.name, True, f"{carrier.name} takes our credentials; its numbers are for sale.")
 
 
 def _port(port: int) -> Finding:
