@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml clients/python/pyproject.toml
 	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json
-	@command -v npm >/dev/null || { echo "The tests need npm, for what customers use in JavaScript and for what looks at the console's pages, and there is none here; on Debian: apt-get install nodejs npm" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "The tests need npm, for what customers use in JavaScript, for what looks at the console's pages and for the mock of carriers, and there is none here; on Debian: apt-get install nodejs npm" >&2; exit 1; }
 	@echo "Installing the locked packages into $*/node_modules …"
 	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
