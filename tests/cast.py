@@ -162,7 +162,8 @@ INVARIANTS = {
     "every purchase has one event, and every release": """
         SELECT n.id FROM phone_numbers AS n
         WHERE (SELECT count(*) FROM events WHERE subject_id = n.id
-               AND event IN ('phone_number.purchased', 'phone_number.porting')) <> 1
+               AND (event = 'phone_number.purchased'
+                    OR event = 'phone_number.porting' AND data ->> 'porting_direction' = 'in')) <> 1
            OR (SELECT count(*) FROM events WHERE subject_id = n.id
                AND event IN ('phone_number.released', 'phone_number.failed'))
               <> (n.status = 'released')::int
@@ -191,11 +192,22 @@ INVARIANTS = {
     "what waits for credits has its dates": """
         SELECT n.id FROM phone_numbers AS n
         WHERE n.status = 'suspended' AND (n.releases_at IS NULL OR n.retry_at IS NULL)""",
-    "a number is porting if and only if its order is open": """
+    "a number is porting if and only if its order is open, in or out": """
         SELECT n.id FROM phone_numbers AS n
         LEFT JOIN porting_orders AS o ON o.phone_number_id = n.id
               AND o.status IN ('submitted', 'in_review', 'exception', 'foc_scheduled')
-        WHERE (n.status = 'porting') <> (o.id IS NOT NULL)""",
+        LEFT JOIN port_outs AS p ON p.phone_number_id = n.id AND p.status = 'scheduled'
+        WHERE n.porting_direction IS DISTINCT FROM
+              CASE WHEN o.id IS NOT NULL THEN 'in' WHEN p.id IS NOT NULL THEN 'out' END
+           OR o.id IS NOT NULL AND p.id IS NOT NULL""",
+    "what has moved to another carrier is nobody's, and no carrier's that we order of": """
+        SELECT i.id FROM inventory AS i
+        LEFT JOIN carrier_orders AS o ON o.inventory_id = i.id AND o.status IN ('open', 'filled', 'returning')
+        WHERE i.status = 'elsewhere' AND o.id IS NOT NULL
+        UNION ALL
+        SELECT p.id FROM port_outs AS p JOIN phone_numbers AS n ON n.id = p.phone_number_id
+        WHERE p.status = 'completed'
+          AND (n.status <> 'released' OR n.endpoint_id IS NOT NULL OR n.sip_ha1 IS NOT NULL)""",
     "a key with a cap has spent what was taken for its purchases and restores, or is held for them": """
         SELECT k.id FROM api_keys AS k
         LEFT JOIN (SELECT key_id, sum(spent_cents) AS cents FROM key_spending GROUP BY key_id) AS s ON s.key_id = k.id

@@ -49,6 +49,8 @@ OF_OPERATION = {
     "PATCH /v1/porting-orders/{order_id}": [r"\w+_id is no document of yours.*", r"authorized_on must not be.*"],
     # What is missing in it.
     "POST /v1/porting-orders/{order_id}/submit": [r"\w+ is required before the order is submitted", r".* KYC.*"],
+    # A PIN that is too easy.
+    "POST /v1/port-out-pin": [r"pin must not be one digit repeated"],
     # An address is one by more than its letters, and an instant lies in the future by the clock.
     "POST /v1/api-keys": [r"allowed_ips item \d+ is no IP address or CIDR", r"expires_at must be .*"],
     # What an endpoint may become hangs on what it is.

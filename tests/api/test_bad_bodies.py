@@ -19,6 +19,7 @@ COUNTRY = "must be one of AC, AD, AE … (the OpenAPI document lists all 245)"
 E164 = "must be an E.164 number, such as +442079460123 (in a URL, + is written %2B)"
 TYPE = "must be one of agent, webhook, elevenlabs, vapi, retell, livekit, custom"
 PROVIDER = "must be one of elevenlabs, vapi, retell, livekit, custom"
+PIN = "must be 6 to 10 digits"
 INSTANT = "must be an instant with its time zone, such as 2026-09-23T09:30:00Z"
 SCOPE = "must be one of " + ", ".join(sorted(ORGANIZATION_SCOPES))
 KINDS = {
@@ -233,6 +234,12 @@ ROWS: dict[str, list[Row]] = {
         ("number", NUL, NO_NUL),
     ],
     "PATCH /v1/porting-orders/{order}": porting(),
+    "POST /v1/port-out-pin": [
+        *other_kinds("pin", "a string"),
+        *[("pin", value, PIN) for value in ("", "12345", "12345678901", "12345a", "12 345", "123456\n", "١٢٣٤٥٦")],
+        ("pin", "111111", "must not be one digit repeated"),
+        ("pin", NUL, NO_NUL),
+    ],
     "POST /v1/api-keys": [
         *other_kinds("scopes", "a list"),
         ("scopes", [], "must not be empty"),
@@ -276,6 +283,7 @@ NEEDED = {
     "POST /v1/holds": {"inventory_id": "inv_none"},
     "POST /v1/porting-orders": {"number": "+442079460123"},
     "PATCH /v1/porting-orders/{order}": {},
+    "POST /v1/port-out-pin": {"pin": "204175"},
     "POST /v1/api-keys": {"scopes": ["numbers:read"]},
     "POST /v1/test/credits": {"amount_cents": 5},
     "POST /v1/test/clock": {"advance_days": 1},

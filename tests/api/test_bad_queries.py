@@ -14,6 +14,7 @@ DIGITS = "must be 1 to 15 digits, with * for any one digit"
 TAG = "must be 1 to 50 letters, digits or _ . : - and begin with a letter or digit"
 COUNTRY = "must be one of AC, AD, AE … (the OpenAPI document lists all 245)"
 STATUS = "must be one of active, suspended, pending, porting, released"
+PORT_OUT_STATUS = "must be one of scheduled, completed, cancelled, refused"
 ORDER_STATUS = "must be one of draft, submitted, in_review, exception, foc_scheduled, completed, cancelled"
 TYPE = "must be one of local, mobile, toll_free"
 AREA = "must be 1 to 10 digits"
@@ -103,6 +104,7 @@ LISTS: dict[str, list[Row]] = {
     ],
     "/v1/credits/transactions?": PAGED,
     "/v1/kyc/documents?": PAGED,
+    "/v1/port-outs?": [*PAGED, *[("status", value, PORT_OUT_STATUS) for value in ("", "Refused", "draft")]],
     "/v1/porting-orders?": [*PAGED, *[("status", value, ORDER_STATUS) for value in ("", "Draft", "lost", "draft%0A")]],
 }
 
@@ -133,6 +135,9 @@ ANYWHERE = [
     "/v1/kyc/documents/doc_none/content?",
     "/v1/porting-orders?",
     "/v1/porting-orders/port_none?",
+    "/v1/port-outs?",
+    "/v1/port-outs/pout_none?",
+    "/v1/port-out-pin?",
 ]
 
 

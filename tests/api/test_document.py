@@ -18,7 +18,7 @@ from nambari.domain.endpoint import Target, check_target
 from nambari.domain.refusals import CATALOGUE, ValidationError
 from nambari.settings import Settings
 
-KEEPS_NO_ANSWER = {"testRoute", "routeInbound", "routeOutbound", "findCredentials"}
+KEEPS_NO_ANSWER = {"testRoute", "routeInbound", "routeOutbound", "findCredentials", "setPortOutPin"}
 METHODS = {"get", "post", "patch", "delete"}
 
 
@@ -75,7 +75,7 @@ def test_it_is_openapi_and_names_every_operation(described: dict[str, Any]) -> N
         *("routeInbound", "routeOutbound", "findCredentials"),
         *("listDocuments", "sendDocument", "getDocument", "getDocumentContent"),
         *("listPortingOrders", "createPortingOrder", "getPortingOrder", "updatePortingOrder", "submitPortingOrder"),
-        *("cancelPortingOrder", "health", "ready"),
+        *("cancelPortingOrder", "listPortOuts", "getPortOut", "getPortOutPin", "setPortOutPin", "health", "ready"),
     ]
     for name, operation in operations(described):
         assert operation["summary"], name
@@ -135,7 +135,15 @@ def test_every_field_is_described_and_requests_take_no_others(described: dict[st
             if field.endswith("_cents"):
                 assert each.get("anyOf", [each])[0]["type"] == "integer"
     orders = ("HoldOrder", "TestCredits", "ClockAdvance", "InboundCall", "OutboundCall", "TestCall", "RestoreOrder")
-    hooks = ("NewWebhook", "WebhookChanges", "Replay", "NewPortingOrder", "PortingOrderChanges", "NewApiKey")
+    hooks = (
+        "NewWebhook",
+        "WebhookChanges",
+        "Replay",
+        "NewPortingOrder",
+        "PortingOrderChanges",
+        "NewApiKey",
+        "NewPortOutPin",
+    )
     for name in ("NumberOrder", "NumberChanges", "EndpointChanges", "KycSubmission", *orders, *hooks):
         assert described["components"]["schemas"][name]["additionalProperties"] is False
 

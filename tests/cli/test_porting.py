@@ -30,9 +30,10 @@ def order(nambari: Run, organization: str, dsn: str) -> Iterator[str]:
         )
         connection.execute(
             "INSERT INTO phone_numbers (id, organization_id, environment, inventory_id, number, country, type, status,"
-            " allow_inbound, allow_outbound, tags, deletion_lock, setup_cost_cents, monthly_cost_cents, currency,"
-            " created_at, updated_at, billing_anchor_at, paid_until) VALUES ('pn_1', %s, 'live', 'inv_1', %s, 'GB',"
-            " 'local', 'porting', true, true, '{}', false, 0, 250, 'USD', now(), now(), now(), now())",
+            " porting_direction, allow_inbound, allow_outbound, tags, deletion_lock, setup_cost_cents,"
+            " monthly_cost_cents, currency, created_at, updated_at, billing_anchor_at, paid_until)"
+            " VALUES ('pn_1', %s, 'live', 'inv_1', %s, 'GB', 'local', 'porting', 'in', true, true, '{}', false, 0, 250,"
+            " 'USD', now(), now(), now(), now())",
             (organization, NUMBER),
         )
         connection.execute(

@@ -21,6 +21,12 @@ INSERT INTO porting_orders (id, organization_id, environment, number, country, t
     VALUES ('{id}', '{organization}', 'live', '{number}', 'GB', 'local', '{status}', 'x', 'x', 'x', '2026-01-01', 'x', 'x',
     '{paper}', '{paper}', '{paper}', {number_id}, now(), now(), now(), {ended_at});"""
 
+PORT_OUT = """
+INSERT INTO port_outs (id, organization_id, environment, phone_number_id, number, gaining_carrier, status, leaves_at,
+    created_at, updated_at, ended_at)
+    VALUES ('{id}', '{organization}', '{environment}', 'pn_0', '+442079460000', 'x', '{status}', now(), now(), now(),
+    {ended_at});"""
+
 
 def document(**given: object) -> str:
     usual: dict[str, object] = {"id": "doc_1", "organization": "org_a", "environment": "live", "size": 1}
@@ -31,6 +37,11 @@ def document(**given: object) -> str:
 def order(**given: object) -> str:
     usual: dict[str, object] = {"id": "port_1", "organization": "org_a", "number": "+442079460456", "paper": "doc_a"}
     return ORDER.format(**(usual | {"status": "submitted", "number_id": "'pn_0'", "ended_at": "NULL"} | given))
+
+
+def port_out(**given: object) -> str:
+    usual: dict[str, object] = {"id": "pout_1", "organization": "org_a", "environment": "live", "status": "scheduled"}
+    return PORT_OUT.format(**(usual | {"ended_at": "NULL"} | given))
 
 
 PAPERS = document(id="doc_a") + document(id="doc_m", organization="org_m") + document(id="doc_t", environment="test")
@@ -81,6 +92,14 @@ FORBIDDEN = [
     ("an end without a time", order() + "UPDATE porting_orders SET status = 'cancelled'", errors.CheckViolation),
     ("an end of what goes on", order(ended_at="now()"), errors.CheckViolation),
     ("a status outside the catalogue", order(status="lost"), errors.CheckViolation),
+    ("a direction of what is not porting", "UPDATE phone_numbers SET porting_direction = 'out'", errors.CheckViolation),
+    ("porting without a direction", "UPDATE phone_numbers SET status = 'porting'", errors.CheckViolation),
+    ("two carriers that get one number", port_out() + port_out(id="pout_2"), errors.UniqueViolation),
+    ("another tenant's number that leaves", port_out(organization="org_m"), errors.ForeignKeyViolation),
+    ("a number of the other environment that leaves", port_out(environment="test"), errors.ForeignKeyViolation),
+    ("a refused port-out without a reason", port_out(status="refused", ended_at="now()"), errors.CheckViolation),
+    ("a port-out that is over, without its end", port_out(status="completed"), errors.CheckViolation),
+    ("a PIN that anybody can read", "INSERT INTO port_out_pins VALUES ('org_a', 'live', '204175', now())", errors.CheckViolation),
     ("papers deleted under an order", order() + "DELETE FROM documents", errors.ForeignKeyViolation),
 ]  # fmt: skip
 
@@ -95,6 +114,9 @@ ALLOWED = {
     "10 MB": document(size=10_000_000, content="repeat('x', 10000000)::bytea"),
     "a number ordered again": order() + "UPDATE porting_orders SET status = 'cancelled', ended_at = now(),"
     " phone_number_id = NULL;" + order(id="port_2"),
+    "a number that leaves at the third request": port_out()
+    + "UPDATE port_outs SET status = 'cancelled', reason = 'x', ended_at = now();"
+    + port_out(id="pout_2"),
     "many drafts of one number": order(status="draft", number_id="NULL")
     + order(id="port_2", status="draft", number_id="NULL"),
 }

@@ -16,8 +16,9 @@ OURS = {
     *(f"document.{verb}" for verb in ("accepted", "rejected", "expiring", "expired")),
     "phone_number.porting",
     *(f"porting.{verb}" for verb in ("submitted", "in_review", "exception", "foc_scheduled", "completed", "cancelled")),
+    *(f"port_out.{verb}" for verb in ("pin_set", "refused", "scheduled", "completed", "cancelled")),
 }
-"""Announced besides: names of our own (docs/decisions/0035, 0048 and 0050)."""
+"""Announced besides: names of our own (docs/decisions/0035, 0048, 0050 and 0063)."""
 
 
 def test_only_what_the_contract_lists_is_announced() -> None:

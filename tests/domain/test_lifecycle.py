@@ -46,6 +46,11 @@ HELD = {
     ("pending", "fail"): "released",
     ("porting", "complete_port"): "active",
     ("porting", "cancel_port"): "released",
+    ("active", "port_out"): "porting",
+    ("suspended", "port_out"): "porting",
+    ("porting", "move_away"): "released",
+    ("porting", "stay"): "active",
+    ("porting", "stay_suspended"): "suspended",
 }
 STOCK = {
     ("available", "sell"): "in_service",
@@ -62,7 +67,9 @@ STOCK = {
     ("leaving", "leave"): "gone",
     ("available", "lose"): "gone",
     ("retired", "port_in"): "in_service",
-    ("in_service", "cancel_port"): "retired",
+    ("elsewhere", "port_in"): "in_service",
+    ("in_service", "cancel_port"): "elsewhere",
+    ("in_service", "move_away"): "elsewhere",
 }
 
 

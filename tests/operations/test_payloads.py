@@ -9,6 +9,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 from tests.api.asking import AGENT, bought, made
+from tests.api.leavers import CARRIER, PIN, secured
 from tests.api.papers import accepted, sent
 from tests.api.porters import do, drafted, submitted
 from tests.carriers.conftest import SECOND, Shop, selling
@@ -19,9 +20,12 @@ from tests.moving import MovingWorld
 from tests.receiver import Receiver, answer, receiving
 
 from nambari.api.payload_schemas import name_of, payload_schemas
+from nambari.domain.access import Environment
 from nambari.domain.events import SUBSCRIPTIONS, Event
 from nambari.domain.kyc import Applicant, ApplicantKind
-from nambari.operations import documents, keys, kyc, organizations, porting
+from nambari.domain.port_out import PortOut
+from nambari.domain.refusals import InvalidState
+from nambari.operations import documents, keys, kyc, organizations, port_out, porting
 from nambari.settings import Settings
 
 CALLER = "+442079460999"
@@ -129,8 +133,23 @@ async def sent_papers(world: MovingWorld, receiver: Receiver) -> None:
     await porting.schedule(world.services, order["id"], at, "req_test")
     await porting.complete(world.services, order["id"], "req_test")
     assert (await do(ben, await submitted(ben, "+442079460457"), "cancel")).status_code == 200
+    await let_go(world, ben, order["number"])
     await world.pass_days(45)
     await delivered(world)
+
+
+async def let_go(world: MovingWorld, ben: Person, number: str) -> None:
+    """Another carrier asks for the number, and gets it at the third time."""
+    at = world.clock() + timedelta(days=7)
+
+    async def asked() -> PortOut:
+        return await port_out.request(world.services, Environment.LIVE, number, PIN, CARRIER, at, "req_test")
+
+    with pytest.raises(InvalidState):
+        await asked()
+    await secured(ben)
+    await port_out.cancel(world.services, (await asked()).id, "Withdrawn", "req_test")
+    await port_out.complete(world.services, (await asked()).id, "req_test")
 
 
 async def ordered(shop: Shop, receiver: Receiver) -> None:

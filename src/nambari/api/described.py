@@ -143,6 +143,7 @@ _NUMBER = {
     "locality": "London",
     "status": "active",
     "status_reason": None,
+    "porting_direction": None,
     "endpoint_id": "ep_01k5v0m2c9f7jvd4nq6w8s1x3b",
     "fallback_endpoint_id": None,
     "allow_inbound": True,

@@ -16,6 +16,13 @@ FIELDS: dict[str, str] = {
     "letter_of_authorization_id": "A document of the type `letter_of_authorization`.",
     "missing": "With an `exception`: the fields that are missing or wrong.",
     "porting_orders": "This page of the list.",
+    "gaining_carrier": "Who is to have the number.",
+    "is_set": "Whether the organization has a port-out PIN.",
+    "leaves_at": "When the number leaves, as was agreed with the other carrier.",
+    "pin": "What another carrier has to tell to have a number of the organization.",
+    "port_outs": "This page of the list.",
+    "porting_direction": "Of a number that is `porting`: `in`, to us, or `out`, to another carrier.",
+    "set_at": "Since when it is the PIN.",
     "recent_bill_id": "A document of the type `recent_bill`: of the current carrier.",
     "expires_on": "The last day on which it is good; null where it never expires.",
     "media_type": "What the file is.",
@@ -65,11 +72,28 @@ _ORDER = {
     "ended_at": None,
 }
 
+_PORT_OUT = {
+    "id": "pout_01k5v10d6m9q2vyc4x7b1f5h8k",
+    "phone_number_id": "pn_01k5v0q6f8e2rbqhx3m8z4t9ya",
+    "number": "+442079460123",
+    "gaining_carrier": "Example Telecom",
+    "status": "scheduled",
+    "reason": None,
+    "leaves_at": "2026-10-05T09:00:00Z",
+    "created_at": "2026-09-24T14:20:00Z",
+    "updated_at": "2026-09-24T14:20:00Z",
+    "ended_at": None,
+}
+
 EXAMPLES: dict[str, Any] = {
     "NewPortingOrder": _GIVEN,
     "PortingOrderChanges": {"account_number": "AC-20418"},
     "PortingOrder": _ORDER,
     "PortingOrderPage": {"porting_orders": [_ORDER], "total": 1, "limit": 50, "offset": 0, "has_more": False},
+    "NewPortOutPin": {"pin": "204175"},
+    "PortOutPin": {"is_set": True, "set_at": "2026-09-23T09:40:00Z"},
+    "PortOut": _PORT_OUT,
+    "PortOutPage": {"port_outs": [_PORT_OUT], "total": 1, "limit": 50, "offset": 0, "has_more": False},
     "Document": _DOCUMENT,
     "DocumentPage": {"documents": [_DOCUMENT], "total": 1, "limit": 50, "offset": 0, "has_more": False},
 }

@@ -47,7 +47,7 @@ _TAGS = {
     "Webhooks": "What happened, as it is told: posted to you, and listed for catching up.",
     "API keys": "Who may call, and what they may do and spend.",
     "Audit": "What happened, and who did it.",
-    "Porting": "Bring numbers from other carriers.",
+    "Porting": "Bring numbers from other carriers, and let them go there.",
     "Routing": "For SIP proxies, with an operator's key: where calls go.",
     "Test environment": "For test keys: credits that come and go, and a clock to move.",
     "Service": "Without a key: is the service alive, and ready?",
@@ -77,6 +77,7 @@ _EXAMPLE_IDS = {
     "delivery_id": EXAMPLES["Delivery"]["id"],
     "document_id": EXAMPLES["Document"]["id"],
     "order_id": EXAMPLES["PortingOrder"]["id"],
+    "port_out_id": EXAMPLES["PortOut"]["id"],
 }
 
 

@@ -20,6 +20,7 @@ from nambari.api.fields import (
 )
 from nambari.domain.document import DocumentType
 from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.port_out import PortOutStatus
 from nambari.domain.porting import OrderStatus
 from nambari.domain.webhook import DeliveryStatus
 
@@ -128,6 +129,12 @@ class PortingListing(Listing, kw_only=True):
     """The porting orders of the organization."""
 
     status: Annotated[OrderStatus | None, Meta(description="Only those that stand so.")] = None
+
+
+class PortOutListing(Listing, kw_only=True):
+    """The port-outs of the organization."""
+
+    status: Annotated[PortOutStatus | None, Meta(description="Only those that stand so.")] = None
 
 
 class Release(Struct, kw_only=True):

@@ -15,7 +15,7 @@ from nambari.domain import endpoint as endpoints
 from nambari.domain import kyc
 from nambari.domain import phone_number as phone_numbers
 from nambari.domain.ledger import PostingType
-from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.lifecycle import Direction, NumberStatus
 from nambari.domain.purchase import Purchase, StockItem
 
 
@@ -44,6 +44,7 @@ class PhoneNumber(Struct):
     locality: str | None
     status: NumberStatus
     status_reason: str | None
+    porting_direction: Direction | None
     endpoint_id: str | None
     fallback_endpoint_id: str | None
     allow_inbound: bool

@@ -6,10 +6,13 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from nambari.api.fields import E164, WORDS, WORDS_RULE, Day, Id, Text
+from nambari.domain import port_out as port_outs
 from nambari.domain import porting
+from nambari.domain.port_out import PIN_PATTERN, PIN_RULE, PortOutStatus
 from nambari.domain.porting import OrderStatus
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=WORDS, extra=WORDS_RULE)]
+Pin = Annotated[str, Meta(pattern=PIN_PATTERN, extra={"says": PIN_RULE})]
 Address = Annotated[str, Meta(min_length=1, max_length=500, pattern=WORDS, extra=WORDS_RULE)]
 
 
@@ -82,3 +85,46 @@ class PortingOrderPage(Struct, kw_only=True):
 def order(record: porting.PortingOrder) -> PortingOrder:
     values = {name: getattr(record, name) for name in porting.FIELDS}
     return PortingOrder(**{**values, "missing": list(record.missing)})
+
+
+# ── Porting out ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class NewPortOutPin(Struct, kw_only=True, forbid_unknown_fields=True):
+    """6 to 10 digits, and not one digit repeated."""
+
+    pin: Pin
+
+
+class PortOutPin(Struct, kw_only=True):
+    """Whether there is one; never the PIN itself."""
+
+    is_set: bool
+    set_at: datetime | None
+
+
+class PortOut(Struct, kw_only=True):
+    """What another carrier asked for. `reason` is a word of ours if it was `refused`, else the operator's."""
+
+    id: str
+    phone_number_id: str
+    number: str
+    gaining_carrier: str
+    status: PortOutStatus
+    reason: str | None
+    leaves_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
+
+
+class PortOutPage(Struct, kw_only=True):
+    port_outs: list[PortOut]
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+
+
+def port_out(record: port_outs.PortOut) -> PortOut:
+    return PortOut(**{name: getattr(record, name) for name in port_outs.FIELDS})

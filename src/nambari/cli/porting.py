@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nambari.cli import output, session
+from nambari.cli import output, port_outs, session
 from nambari.cli.arguments import Env, Json, examples, read_id, read_instant
 from nambari.cli.output import Column
 from nambari.domain.access import Environment
@@ -13,7 +13,7 @@ from nambari.domain.porting import FIELDS, REQUIRED, OrderStatus, PortingOrder
 from nambari.operations import porting
 from nambari.wiring import new_id
 
-group = typer.Typer(help="Porting orders: numbers on their way from other carriers.", no_args_is_help=True)
+group = typer.Typer(help="Porting orders: numbers on their way from other carriers, and to them.", no_args_is_help=True)
 ORDER = "port_01k5v0w9t2q5zcvu6x8b1d4f3h"
 
 OrderId = Annotated[
@@ -23,6 +23,7 @@ Reason = Annotated[str, typer.Option(metavar="REASON", help="Why; the customer i
 
 
 def add_to(app: typer.Typer) -> None:
+    group.add_typer(port_outs.group, name="out")
     app.add_typer(group, name="porting")
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from nambari.db.engine import Connection
+from nambari.db.phone_numbers import standing
 from nambari.domain.access import Environment
 from nambari.domain.credentials import Credentials, SipAccount
 from nambari.domain.lifecycle import NumberStatus
@@ -50,8 +51,9 @@ async def account_across_organizations(
 ) -> SipAccount | None:
     """Whoever holds the number whose SIP username this is."""
     row = await connection.fetchrow(
-        """
-        SELECT organization_id, id, status, sip_realm, sip_ha1, sip_password_at FROM phone_numbers
+        f"""
+        SELECT organization_id, id, {standing("n")} AS status, sip_realm, sip_ha1, sip_password_at
+        FROM phone_numbers AS n
         WHERE id = $2 AND environment = $1 AND status <> 'released'
         """,
         environment,

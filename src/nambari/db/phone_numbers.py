@@ -7,13 +7,21 @@ from typing import Any, TypeAlias
 from nambari.db.engine import Connection
 from nambari.db.paging import Page, UnknownCursor
 from nambari.domain.access import Environment
-from nambari.domain.lifecycle import NumberStatus, StockStatus
+from nambari.domain.lifecycle import Direction, NumberStatus, StockStatus
 from nambari.domain.phone_number import FIELDS, PhoneNumber
 
 _COLUMNS = ", ".join(f"n.{field}" for field in FIELDS)
 
 Values: TypeAlias = tuple[Any, ...]
 """A number as a list shows it: its FIELDS in their order. A list decides nothing, and records would double its cost."""
+
+
+def standing(number: str) -> str:
+    """`PhoneNumber.standing` as SQL, of the table that is called so."""
+    return (
+        f"CASE WHEN {number}.porting_direction = 'out'"
+        f" THEN CASE WHEN {number}.status_reason IS NULL THEN 'active' ELSE 'suspended' END ELSE {number}.status END"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +179,8 @@ async def update(connection: Connection, organization_id: str, environment: Envi
         UPDATE phone_numbers SET
             status = $4, status_reason = $5, endpoint_id = $6, allow_inbound = $7, allow_outbound = $8, label = $9,
             tags = $10, deletion_lock = $11, renews_at = $12, updated_at = $13, released_at = $14, releases_at = $15,
-            fallback_endpoint_id = $16, sip_realm = CASE $4 WHEN 'released' THEN NULL ELSE sip_realm END,
+            fallback_endpoint_id = $16, porting_direction = $17,
+            sip_realm = CASE $4 WHEN 'released' THEN NULL ELSE sip_realm END,
             sip_ha1 = CASE $4 WHEN 'released' THEN NULL ELSE sip_ha1 END,
             sip_password_at = CASE $4 WHEN 'released' THEN NULL ELSE sip_password_at END
         WHERE organization_id = $1 AND environment = $2 AND id = $3
@@ -192,6 +201,7 @@ async def update(connection: Connection, organization_id: str, environment: Envi
         number.released_at,
         number.releases_at,
         number.fallback_endpoint_id,
+        number.porting_direction,
     )
 
 
@@ -227,4 +237,6 @@ async def return_to_stock(
 def phone_number(row: Any) -> PhoneNumber:
     values = dict(zip(FIELDS, row, strict=False))
     values["status"] = NumberStatus(values["status"])
+    if values["porting_direction"] is not None:
+        values["porting_direction"] = Direction(values["porting_direction"])
     return PhoneNumber(**values)

@@ -148,7 +148,8 @@ async def take_in(
         INSERT INTO inventory AS i (id, environment, number, country, type, area_code, locality, capabilities, carrier,
                                     status, available_since, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, '{voice}', 'pool', 'in_service', $8, $8)
-        ON CONFLICT (environment, number) DO UPDATE SET status = 'in_service' WHERE i.status = 'retired'
+        ON CONFLICT (environment, number) DO UPDATE SET status = 'in_service', carrier = 'pool'
+        WHERE i.status IN ('retired', 'elsewhere')
         RETURNING id
         """,
         inventory_id,
@@ -185,7 +186,8 @@ async def begin_months(
     await connection.execute(
         """
         UPDATE phone_numbers
-        SET status = $4, renews_at = $5, paid_until = $5, billing_anchor_at = $5, updated_at = $6
+        SET status = $4, porting_direction = NULL, renews_at = $5, paid_until = $5, billing_anchor_at = $5,
+            updated_at = $6
         WHERE organization_id = $1 AND environment = $2 AND id = $3
         """,
         organization_id,
@@ -197,15 +199,21 @@ async def begin_months(
     )
 
 
-async def retire(
+async def leave_elsewhere(
     connection: Connection, organization_id: str, environment: Environment, number_id: str, now: datetime
 ) -> None:
-    """The stock of a number that is not with us: not for sale."""
+    """The stock of a number that another carrier has: not for sale, and no carrier of ours is told to release it."""
     await connection.execute(
         """
-        UPDATE inventory SET status = 'retired', available_since = greatest(available_since, $4)
-        WHERE status = 'in_service' AND id = (
-            SELECT inventory_id FROM phone_numbers WHERE organization_id = $1 AND environment = $2 AND id = $3)
+        WITH moved AS (
+            UPDATE inventory
+            SET status = 'elsewhere', available_since = greatest(available_since, $4), give_back_at = NULL
+            WHERE status = 'in_service' AND id = (
+                SELECT inventory_id FROM phone_numbers WHERE organization_id = $1 AND environment = $2 AND id = $3)
+            RETURNING id
+        )
+        UPDATE carrier_orders AS o SET status = 'returned', last_error = 'moved to another carrier', changed_at = $4
+        FROM moved WHERE o.inventory_id = moved.id AND o.status = 'filled'
         """,
         organization_id,
         environment,

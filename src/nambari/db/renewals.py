@@ -82,7 +82,7 @@ async def suspended_for_credits(connection: Connection, organization_id: str, en
     rows = await connection.fetch(
         f"""
         SELECT {_COLUMNS} FROM phone_numbers
-        WHERE organization_id = $1 AND environment = $2 AND status = 'suspended' AND status_reason = $3
+        WHERE organization_id = $1 AND environment = $2 AND status_reason = $3 AND status IN ('suspended', 'porting')
           AND due_at IS NOT NULL
         ORDER BY renews_at, id FOR UPDATE
         """,
@@ -142,11 +142,12 @@ async def write(
 async def upcoming(
     connection: Connection, organization_id: str, environment: Environment, until: datetime
 ) -> list[PhoneNumber]:
-    """The active numbers that renew up to then; locked as by `due`."""
+    """The numbers that renew up to then, and are not suspended; locked as by `due`."""
     rows = await connection.fetch(
         f"""
         SELECT {", ".join(FIELDS)} FROM phone_numbers
-        WHERE organization_id = $1 AND environment = $2 AND status = 'active' AND due_at <= $3
+        WHERE organization_id = $1 AND environment = $2 AND due_at <= $3
+          AND (status = 'active' OR status = 'porting' AND status_reason IS NULL)
         ORDER BY due_at, id FOR UPDATE
         """,
         organization_id,
@@ -161,7 +162,7 @@ async def ahead(connection: Connection, organization_id: str, environment: Envir
     rows = await connection.fetch(
         """
         SELECT renews_at, billing_anchor_at, monthly_cost_cents FROM phone_numbers
-        WHERE organization_id = $1 AND environment = $2 AND status IN ('active', 'suspended')
+        WHERE organization_id = $1 AND environment = $2 AND status IN ('active', 'suspended', 'porting')
           AND renews_at IS NOT NULL
         """,
         organization_id,

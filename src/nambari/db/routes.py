@@ -7,13 +7,14 @@ answer to a release nobody finds the former owner.
 from typing import Any
 
 from nambari.db.engine import Connection
+from nambari.db.phone_numbers import standing
 from nambari.domain.access import Environment
 from nambari.domain.endpoint import EndpointStatus, EndpointType
 from nambari.domain.lifecycle import NumberStatus
 from nambari.domain.routing import Account, Holding, Target, Vacancy
 
 _COLUMNS = (
-    "n.organization_id, n.id, n.number, n.country, n.status, n.allow_inbound, n.allow_outbound,"
+    f"n.organization_id, n.id, n.number, n.country, {standing('n')} AS status, n.allow_inbound, n.allow_outbound,"
     " e.id AS endpoint_id, e.name, e.type, e.status AS endpoint_status, e.url, e.secret,"
     " f.id AS fallback_id, f.name AS fallback_name, f.type AS fallback_type, f.status AS fallback_status,"
     " f.url AS fallback_url"
@@ -30,13 +31,14 @@ _HELD = "n.environment = $1 AND n.number = asked.number AND n.status <> 'release
 _INBOUND = f"""
     SELECT {_COLUMNS}, CASE WHEN n.id IS NULL THEN (
         SELECT i.released_by IS NOT NULL FROM inventory AS i WHERE i.environment = $1 AND i.number = asked.number
+          AND i.status <> 'elsewhere'
     ) END AS was_released
     FROM (VALUES ($2::text)) AS asked (number)
     LEFT JOIN phone_numbers AS n ON {_HELD}
     {_ENDPOINTS}
 """
 _OUTBOUND = f"""
-    SELECT {_COLUMNS}, a.organization_id AS account_of, a.status AS account_status, o.id AS named
+    SELECT {_COLUMNS}, a.organization_id AS account_of, {standing("a")} AS account_status, o.id AS named
     FROM (VALUES ($2::text, $3::text, $4::text)) AS asked (number, organization_id, username)
     LEFT JOIN phone_numbers AS n ON {_HELD}
     {_ENDPOINTS}

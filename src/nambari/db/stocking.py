@@ -54,6 +54,7 @@ async def sort_out(connection: Connection, environment: Environment) -> None:
             WHEN 'in_service' THEN 'is owned by a customer'
             WHEN 'aging' THEN 'was given back by a customer and is aging'
             WHEN 'leaving' THEN 'is on its way back to its carrier'
+            WHEN 'elsewhere' THEN 'is with another carrier; a porting order brings it here'
             ELSE 'is retired; bring it back with `nambari inventory restock`' END
         FROM inventory AS i
         WHERE staged.reason IS NULL AND i.environment = $1 AND i.number = staged.number

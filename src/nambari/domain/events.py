@@ -17,7 +17,9 @@ from nambari.domain.payloads import (
     KycDecision,
     OrganizationFacts,
     PaymentReceived,
+    PinFacts,
     PortingFacts,
+    PortOutFacts,
     SipAccountName,
 )
 from nambari.domain.phone_number import Change, PhoneNumber
@@ -62,7 +64,7 @@ class Event(StrEnum):
     )
     NUMBER_UPDATED = (
         "phone_number.updated",
-        "A number was configured, or lost its endpoint because that was deleted.",
+        "A number was configured, lost its endpoint because that was deleted, or stays as a port-out was cancelled.",
         "the phone number as it is now",
         PhoneNumber,
     )
@@ -87,7 +89,7 @@ class Event(StrEnum):
     )
     NUMBER_RELEASED = (
         "phone_number.released",
-        "A number was given back, or taken as it stayed unpaid. It is for sale again, at once or when it has aged.",
+        "A number was given back, or taken as it stayed unpaid, and is for sale again; or it moved to another carrier.",
         "the phone number as it ended",
         PhoneNumber,
     )
@@ -132,8 +134,8 @@ class Event(StrEnum):
     )
     NUMBER_PORTING = (
         "phone_number.porting",
-        "A porting order was submitted: the number is on its way to us, and routes and costs nothing yet.",
-        "the phone number",
+        "A number is on its way to us, and routes and costs nothing yet; or from us, and works until it has left.",
+        "the phone number; `porting_direction` tells which",
         PhoneNumber,
     )
     ENDPOINT_DELETED = (
@@ -253,6 +255,36 @@ class Event(StrEnum):
         "A porting order was cancelled, by you or by the operator: the number stays where it was.",
         "the order, without names and addresses",
         PortingFacts,
+    )
+    PIN_SET = (
+        "port_out.pin_set",
+        "The port-out PIN was set, or set anew: whoever knows it can have numbers moved to another carrier.",
+        "`set_at`; never the PIN",
+        PinFacts,
+    )
+    PORT_OUT_REFUSED = (
+        "port_out.refused",
+        "Another carrier asked for a number without the right PIN: nothing was changed.",
+        "the port-out; `reason` says why",
+        PortOutFacts,
+    )
+    PORT_OUT_SCHEDULED = (
+        "port_out.scheduled",
+        "Another carrier asked for a number with the PIN: it leaves; or the date of that was moved.",
+        "the port-out; `leaves_at` is when",
+        PortOutFacts,
+    )
+    PORT_OUT_COMPLETED = (
+        "port_out.completed",
+        "A number has moved to another carrier: it is released, and nobody can buy it here.",
+        "the port-out",
+        PortOutFacts,
+    )
+    PORT_OUT_CANCELLED = (
+        "port_out.cancelled",
+        "A port-out was cancelled: the number stays, active or suspended as it is.",
+        "the port-out; it tells the reason",
+        PortOutFacts,
     )
     BALANCE_LOW = (
         "balance.low",

@@ -21,6 +21,13 @@ class NumberStatus(StrEnum):
     RELEASED = "released"
 
 
+class Direction(StrEnum):
+    """Whither a number is that is porting: to us, or to another carrier."""
+
+    IN = "in"
+    OUT = "out"
+
+
 class StockStatus(StrEnum):
     """A number of the inventory as the operator sees it."""
 
@@ -30,6 +37,7 @@ class StockStatus(StrEnum):
     RETIRED = "retired"
     LEAVING = "leaving"  # a carrier's, on its way back there
     GONE = "gone"  # a carrier's, not ours any more or never delivered: it may be ordered again
+    ELSEWHERE = "elsewhere"  # with another carrier, and never for sale: only a port brings it
 
 
 PHONE_NUMBER: dict[tuple[StrEnum, str], NumberStatus] = {
@@ -42,6 +50,11 @@ PHONE_NUMBER: dict[tuple[StrEnum, str], NumberStatus] = {
     (NumberStatus.PENDING, "fail"): NumberStatus.RELEASED,
     (NumberStatus.PORTING, "complete_port"): NumberStatus.ACTIVE,
     (NumberStatus.PORTING, "cancel_port"): NumberStatus.RELEASED,
+    (NumberStatus.ACTIVE, "port_out"): NumberStatus.PORTING,
+    (NumberStatus.SUSPENDED, "port_out"): NumberStatus.PORTING,
+    (NumberStatus.PORTING, "move_away"): NumberStatus.RELEASED,
+    (NumberStatus.PORTING, "stay"): NumberStatus.ACTIVE,
+    (NumberStatus.PORTING, "stay_suspended"): NumberStatus.SUSPENDED,
 }
 
 INVENTORY: dict[tuple[StrEnum, str], StockStatus] = {
@@ -59,7 +72,9 @@ INVENTORY: dict[tuple[StrEnum, str], StockStatus] = {
     (StockStatus.LEAVING, "leave"): StockStatus.GONE,
     (StockStatus.AVAILABLE, "lose"): StockStatus.GONE,
     (StockStatus.RETIRED, "port_in"): StockStatus.IN_SERVICE,
-    (StockStatus.IN_SERVICE, "cancel_port"): StockStatus.RETIRED,
+    (StockStatus.ELSEWHERE, "port_in"): StockStatus.IN_SERVICE,
+    (StockStatus.IN_SERVICE, "cancel_port"): StockStatus.ELSEWHERE,
+    (StockStatus.IN_SERVICE, "move_away"): StockStatus.ELSEWHERE,
 }
 
 
@@ -90,4 +105,8 @@ PARTICIPLES = {
     "port_in": "ported in",
     "complete_port": "taken over from another carrier",
     "cancel_port": "left with another carrier",
+    "port_out": "ported out",
+    "move_away": "handed over to another carrier",
+    "stay": "kept from another carrier",
+    "stay_suspended": "kept from another carrier and suspended",
 }

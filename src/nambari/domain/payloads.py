@@ -8,6 +8,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from nambari.domain.document import DocumentStatus, DocumentType
 from nambari.domain.kyc import KycStatus
+from nambari.domain.port_out import PortOutStatus
 from nambari.domain.porting import OrderStatus
 
 CallRouted = TypedDict(
@@ -63,6 +64,24 @@ class PortingFacts(TypedDict):
     missing: tuple[str, ...]
     foc_at: datetime | None
     phone_number_id: str | None
+
+
+class PortOutFacts(TypedDict):
+    """A port-out; `reason` is there where it was refused, and an operator's words stay out."""
+
+    id: str
+    number: str
+    phone_number_id: str
+    gaining_carrier: str
+    status: PortOutStatus
+    reason: str | None
+    leaves_at: datetime
+
+
+class PinFacts(TypedDict):
+    """The port-out PIN of an organization: never the PIN itself."""
+
+    set_at: datetime
 
 
 class KycDecision(TypedDict):

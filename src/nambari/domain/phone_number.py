@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from nambari.domain.lifecycle import NumberStatus
+from nambari.domain.lifecycle import Direction, NumberStatus
 from nambari.domain.refusals import ValidationError, invalid
 
 
@@ -12,7 +12,8 @@ class PhoneNumber:
     """Prices are in cents of `currency`, as they were at the purchase.
 
     `renews_at` is when the next month is due, and of a suspended number when the unpaid one was. `releases_at` is there
-    once credits fall short: the number is released then, unless they suffice again.
+    once credits fall short: the number is released then, unless they suffice again. `porting_direction` is that of a
+    number that is porting.
     """
 
     id: str
@@ -23,6 +24,7 @@ class PhoneNumber:
     locality: str | None
     status: NumberStatus
     status_reason: str | None
+    porting_direction: Direction | None = None
     endpoint_id: str | None
     fallback_endpoint_id: str | None = None
     allow_inbound: bool
@@ -39,12 +41,24 @@ class PhoneNumber:
     updated_at: datetime
     released_at: datetime | None
 
+    @property
+    def leaves(self) -> bool:
+        """Whether another carrier is to have it. Until it has, all goes on as if the number stayed."""
+        return self.porting_direction is Direction.OUT
+
+    @property
+    def standing(self) -> NumberStatus:
+        """As what it is billed and called: of one that leaves, what it would be if it stayed."""
+        if not self.leaves:
+            return self.status
+        return NumberStatus.ACTIVE if self.status_reason is None else NumberStatus.SUSPENDED
+
 
 FIELDS = tuple(each.name for each in fields(PhoneNumber))
 
 CHANGING = (
-    *("status", "status_reason", "endpoint_id", "fallback_endpoint_id", "allow_inbound", "allow_outbound", "label"),
-    *("tags", "deletion_lock", "renews_at", "releases_at", "released_at"),
+    *("status", "status_reason", "porting_direction", "endpoint_id", "fallback_endpoint_id", "allow_inbound"),
+    *("allow_outbound", "label", "tags", "deletion_lock", "renews_at", "releases_at", "released_at"),
 )
 """What may be another from one day to the next; all else stays as it was bought."""
 

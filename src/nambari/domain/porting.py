@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from nambari.domain import lifecycle
 from nambari.domain.document import Document, DocumentStatus, DocumentType
-from nambari.domain.lifecycle import PHONE_NUMBER, NumberStatus, StockStatus
+from nambari.domain.lifecycle import PHONE_NUMBER, Direction, NumberStatus, StockStatus
 from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.refusals import InvalidState, Refusal, invalid, invalid_fields
 from nambari.domain.requirements import Standing, check_standing
@@ -177,7 +177,7 @@ def check_submission(order: PortingOrder, facts: Facts, now: datetime) -> Refusa
     refusal = check_standing(facts.standing, order.country, order.type, now)
     if refusal is not None or order.phone_number_id is not None:
         return refusal
-    if facts.stock not in {None, StockStatus.RETIRED}:
+    if facts.stock not in {None, StockStatus.RETIRED, StockStatus.ELSEWHERE}:
         return with_us_already()
     if facts.monthly_cost_cents is None:
         return InvalidState("Numbers like this one have no price here yet. Ask the operator for a rate.")
@@ -217,6 +217,7 @@ def arriving(order: PortingOrder, facts: Facts, number_id: str, currency: str, n
         locality=order.locality,
         status=NumberStatus.PORTING,
         status_reason=None,
+        porting_direction=Direction.IN,
         endpoint_id=None,
         allow_inbound=True,
         allow_outbound=True,
@@ -279,11 +280,11 @@ def _check_reason(reason: str) -> None:
 def arrived(number: PhoneNumber, now: datetime) -> PhoneNumber:
     """The number once it is here: its first month is due at once, and is paid or not like any other."""
     status = lifecycle.advance(PHONE_NUMBER, number.status, "complete_port")
-    return replace(number, status=status, renews_at=now, updated_at=now)
+    return replace(number, status=status, porting_direction=None, renews_at=now, updated_at=now)
 
 
 def stayed_away(number: PhoneNumber, now: datetime) -> PhoneNumber:
     """The number whose order was cancelled."""
     status = lifecycle.advance(PHONE_NUMBER, number.status, "cancel_port")
     ends_at = max(now, number.created_at)
-    return replace(number, status=status, updated_at=ends_at, released_at=ends_at)
+    return replace(number, status=status, porting_direction=None, updated_at=ends_at, released_at=ends_at)

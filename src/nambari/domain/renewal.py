@@ -110,9 +110,10 @@ def decide_renewal(due: Due, available_cents: int, now: datetime, grace: timedel
         month = Month(month_from, ledger.charge_month(number.number, month_from, cost) if cost else None)
         return _paid(Renewal(number, number, paid_until, month, None, Event.NUMBER_RENEWED), now, grace)
     unpaid = Renewal(number, number, month_from, None, now + RETRIED_EVERY, None)
-    if number.status is not NumberStatus.SUSPENDED:
+    if number.standing is not NumberStatus.SUSPENDED:
         return _suspend(unpaid, now, grace)
-    if number.releases_at is not None and number.releases_at <= now:
+    # What leaves is not taken from under the other carrier; if it stays after all, it is released then.
+    if number.releases_at is not None and number.releases_at <= now and not number.leaves:
         released = end_tenure(number, now, aging)
         return replace(unpaid, after=released.number, retry_at=None, event=Event.NUMBER_RELEASED, released=released)
     return unpaid
@@ -131,7 +132,7 @@ def _paid(paid: Renewal, now: datetime, grace: timedelta) -> Renewal:
     number = replace(paid.after, renews_at=paid.paid_until, updated_at=now)
     if paid.paid_until > now:
         return _resume(replace(paid, after=number), now)
-    if number.status is not NumberStatus.SUSPENDED:
+    if number.standing is not NumberStatus.SUSPENDED:
         return replace(paid, after=number)
     return replace(paid, after=replace(number, releases_at=_later(number.releases_at, now + grace)), retry_at=now)
 
@@ -143,10 +144,9 @@ def _later(told: datetime | None, releases_at: datetime) -> datetime:
 
 def _resume(paid: Renewal, now: datetime) -> Renewal:
     number = replace(paid.after, releases_at=None)
-    if number.status is not NumberStatus.SUSPENDED:
+    if number.standing is not NumberStatus.SUSPENDED:
         return replace(paid, after=number)
-    status = advance(PHONE_NUMBER, number.status, "resume")
-    resumed = replace(number, status=status, status_reason=None, updated_at=now)
+    resumed = replace(number, status=_after(number, "resume"), status_reason=None, updated_at=now)
     return replace(paid, after=resumed, event=Event.NUMBER_RESUMED)
 
 
@@ -154,12 +154,17 @@ def _suspend(unpaid: Renewal, now: datetime, grace: timedelta) -> Renewal:
     number = unpaid.after
     suspended = replace(
         number,
-        status=advance(PHONE_NUMBER, number.status, "suspend"),
+        status=_after(number, "suspend"),
         status_reason=SHORT_OF_CREDITS,
         releases_at=_later(number.releases_at, now + grace),
         updated_at=now,
     )
     return replace(unpaid, after=suspended, event=Event.NUMBER_SUSPENDED)
+
+
+def _after(number: PhoneNumber, verb: str) -> NumberStatus:
+    """One that leaves is porting throughout: its reason alone tells that it is suspended."""
+    return number.status if number.leaves else advance(PHONE_NUMBER, number.status, verb)
 
 
 @dataclass(frozen=True, slots=True)

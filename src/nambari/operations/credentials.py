@@ -43,7 +43,7 @@ async def make(
 
     async def act(connection: Connection) -> MadeCredentials:
         number = await locked(connection, attempt, number_id)
-        check_may_have(number.status)
+        check_may_have(number.standing)
         tenant = (attempt.caller.organization_id, attempt.caller.environment)
         old = await credentials.find(connection, *tenant, number_id)
         new = Credentials(realm, ha1(number.id, realm, password), now)

@@ -145,7 +145,7 @@ async def _cancel(
         await phone_numbers.update(connection, *_tenant(attempt), away)
         advance(INVENTORY, StockStatus.IN_SERVICE, "cancel_port")
         assert away.released_at is not None  # noqa: S101 - its tenure has ended
-        await porting.retire(connection, *_tenant(attempt), number.id, away.released_at)
+        await porting.leave_elsewhere(connection, *_tenant(attempt), number.id, away.released_at)
         await _announce_number(services, connection, attempt, Event.NUMBER_RELEASED, number, away, now)
     await porting.update(connection, *_tenant(attempt), cancelled)
     await _announce(services, connection, attempt, Event.PORTING_CANCELLED, order, cancelled, now)

@@ -206,6 +206,8 @@ async def _move(
                     f"{e164} was ordered of a carrier, and is not ours any more: import it if you have it again.",
                     status=status,
                 )
+            if status == StockStatus.ELSEWHERE:
+                raise InvalidState(f"{e164} is with another carrier: a porting order brings it here.", status=status)
             raise InvalidState(f"{e164} is {status} already.", status=status)
     return e164
 

@@ -16,6 +16,7 @@ from nambari_client.operations import (
     keys,
     organization,
     phone_numbers,
+    port_outs,
     porting,
     routing,
     webhooks,
@@ -96,6 +97,10 @@ class Client:
     update_porting_order = Does(porting.update_porting_order)
     submit_porting_order = Does(porting.submit_porting_order)
     cancel_porting_order = Does(porting.cancel_porting_order)
+    list_port_outs = Lists(port_outs.list_port_outs)
+    get_port_out = Does(port_outs.get_port_out)
+    get_port_out_pin = Does(port_outs.get_port_out_pin)
+    set_port_out_pin = Does(port_outs.set_port_out_pin)
 
     list_endpoints = Lists(endpoints.list_endpoints)
     create_endpoint = Does(endpoints.create_endpoint)
@@ -204,6 +209,10 @@ class AsyncClient:
     update_porting_order = AsyncDoes(porting.update_porting_order)
     submit_porting_order = AsyncDoes(porting.submit_porting_order)
     cancel_porting_order = AsyncDoes(porting.cancel_porting_order)
+    list_port_outs = AsyncLists(port_outs.list_port_outs)
+    get_port_out = AsyncDoes(port_outs.get_port_out)
+    get_port_out_pin = AsyncDoes(port_outs.get_port_out_pin)
+    set_port_out_pin = AsyncDoes(port_outs.set_port_out_pin)
 
     list_endpoints = AsyncLists(endpoints.list_endpoints)
     create_endpoint = AsyncDoes(endpoints.create_endpoint)

@@ -39,7 +39,7 @@ from nambari_client.objects.phone_numbers import (
     Sip,
     SipCredentials,
 )
-from nambari_client.objects.porting import PortingOrder, PortingOrderPage
+from nambari_client.objects.porting import PortingOrder, PortingOrderPage, PortOut, PortOutPage, PortOutPin
 from nambari_client.objects.routing import (
     AllowedCall,
     AskedWebhook,
@@ -102,6 +102,9 @@ __all__ = [
     "PhoneNumber",
     "PhoneNumberDetail",
     "PhoneNumberPage",
+    "PortOut",
+    "PortOutPage",
+    "PortOutPin",
     "PortingOrder",
     "PortingOrderPage",
     "Quote",

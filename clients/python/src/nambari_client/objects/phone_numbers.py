@@ -24,6 +24,7 @@ class PhoneNumber(Struct, kw_only=True):
     locality: str | None
     status: str
     status_reason: str | None
+    porting_direction: str | None
     endpoint_id: str | None
     fallback_endpoint_id: str | None
     allow_inbound: bool

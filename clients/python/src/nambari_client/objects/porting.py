@@ -42,3 +42,29 @@ class PortingOrder(Struct, kw_only=True):
 
 class PortingOrderPage(Page, kw_only=True):
     porting_orders: list[PortingOrder]
+
+
+class PortOutPin(Struct, kw_only=True):
+    """Whether there is one, and since when; never the PIN itself."""
+
+    is_set: bool
+    set_at: Instant | None
+
+
+class PortOut(Struct, kw_only=True):
+    """What another carrier asked for. `reason` is a word of the service if it was `refused`, else the operator's."""
+
+    id: str
+    phone_number_id: str
+    number: str
+    gaining_carrier: str
+    status: str
+    reason: str | None
+    leaves_at: Instant
+    created_at: Instant
+    updated_at: Instant
+    ended_at: Instant | None
+
+
+class PortOutPage(Page, kw_only=True):
+    port_outs: list[PortOut]
