@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 from playwright.async_api import Page, expect
+from tests.api.leavers import leaving
+from tests.api.porters import number_of, priced, submitted
 from tests.cast import Person, assert_invariants
 from tests.console.conftest import AXE, Site
 
@@ -181,6 +183,25 @@ async def test_an_operator_reviews_and_tops_up(site: Site) -> None:
     await expect(page.get_by_text("1 of 3")).to_be_visible()
 
 
+async def test_an_operator_moves_a_porting_order_without_javascript(site: Site) -> None:
+    town = site.town
+    await town.appoint()
+    alice = await town.person()
+    await priced(town)
+    order = await submitted(alice)
+    page = await site.signed_in_operator(java_script_enabled=False)
+    await page.get_by_role("link", name="Porting", exact=True).click()
+    await page.get_by_role("link", name="+44 20 7946 0456").click()
+    await page.get_by_role("button", name="Take into review").click()
+    await expect(page.get_by_role("status")).to_contain_text("in review")
+    await page.get_by_text("Set the date").click()
+    await page.get_by_label("Moves at").fill("2099-01-31T09:00")
+    await page.get_by_role("button", name="Save the date").click()
+    await page.get_by_role("button", name="The number has moved").click()
+    await expect(page.get_by_role("status")).to_contain_text("its first month begins")
+    assert (await number_of(alice, order))["status"] == "active"
+
+
 # ── For everybody ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -207,7 +228,13 @@ async def _furnished(site: Site) -> tuple[Person, list[str], list[str]]:
         *("/endpoints", "/endpoints/new", "/endpoints/new/vapi", f"/endpoints/{endpoint_id}", "/credits", "/events"),
         *("/webhooks", f"/webhooks/{webhook_id}", "/keys", "/kyc", "/nowhere"),
     ]
-    operators = ["", "/kyc", "/organizations", f"/organizations/{alice.organization_id}", "/numbers", "/nowhere"]
+    await priced(town)
+    order = await submitted(alice)
+    _, port_out = await leaving(town, alice)
+    operators = [
+        *("", "/kyc", "/organizations", f"/organizations/{alice.organization_id}", "/numbers", "/nowhere"),
+        *("/porting", f"/porting/orders/{order['id']}", f"/porting/port-outs/{port_out.id}"),
+    ]
     return alice, [f"/console{path}" for path in hers], [f"/console/operator{path}" for path in operators]
 
 

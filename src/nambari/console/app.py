@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Response, Router, get
 from litestar.params import FromPath
 
-from nambari.console import buy, credits, endpoints, keys, kyc, numbers, operators, sign_in, webhooks
+from nambari.console import buy, credits, endpoints, keys, kyc, numbers, operators, porting, sign_in, webhooks
 from nambari.console.pages import HERE, SECURITY
 from nambari.console.problems import HANDLERS
 from nambari.console.visit import enter, enter_operator
@@ -45,6 +45,7 @@ CONSOLE: Any = Router(
         *(sign_in.VISITORS, sign_in.CUSTOMERS, sign_in.OPERATORS),
         *(numbers.ROUTER, buy.ROUTER, endpoints.ROUTER, credits.ROUTER, webhooks.ROUTER, keys.ROUTER, kyc.ROUTER),
         operators.ROUTER,
+        porting.ROUTER,
         Router("/", route_handlers=[nothing], before_request=enter),
         Router("/", route_handlers=[nothing_for_operators], before_request=enter_operator),
     ],

@@ -53,6 +53,7 @@ PLACES = (
 OPERATOR_PLACES = (
     Place("/console/operator", "Overview", "chart", ""),
     Place("/console/operator/kyc", "KYC review", "shield", ""),
+    Place("/console/operator/porting", "Porting", "route", ""),
     Place("/console/operator/organizations", "Organizations", "building", ""),
     Place("/console/operator/numbers", "Numbers in trouble", "alert", ""),
 )
@@ -72,6 +73,14 @@ DONE = {
     "kyc-submitted": "Thank you. An operator reviews it; you can buy as soon as it is verified.",
     "kyc-verified": "Verified. The organization can buy now.",
     "kyc-declined": "Declined. The applicant sees the reason and may submit again.",
+    "porting-in-review": "The order is in review.",
+    "porting-exception": "Sent back. The customer sees what is to be done, and may send it again.",
+    "porting-foc-scheduled": "The date is told to the customer.",
+    "porting-completed": "The number is active: its first month begins.",
+    "porting-cancelled": "The order is cancelled. The customer sees the reason.",
+    "port-out-scheduled": "The number leaves on that day. It works until it has left.",
+    "port-out-completed": "The number has left: it is nobody's here.",
+    "port-out-cancelled": "The number stays. The customer sees the reason.",
     "topped-up": "The credits are added.",
     "top-up-repeated": "This reference was used already: nothing was added.",
     "test-credits": "The test credits are added.",
