@@ -1,8 +1,10 @@
 """`nambari carriers`, `reconcile` and `doctor`, as they are typed where no carrier is set up, and where some are."""
 
+import io
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import psycopg
 import pytest
 from anyio.from_thread import start_blocking_portal
 from tests.carriers.fake_telnyx import KEY, FakeTelnyx
@@ -76,3 +78,55 @@ def test_reconcile_asks_the_carriers_that_the_settings_name(
     assert [each["carrier"] for each in nambari("reconcile", "--carrier", "twilio", "--json").lines] == ["twilio"]
     telnyx.will("list_owned", PROXYS_PAGE)
     assert refused(nambari("reconcile")) == "telnyx does not tell its numbers: 502 to a question. Try again later."
+
+
+@pytest.fixture
+def order(nambari: Run, organization: str, dsn: str) -> str:
+    """An order of a carrier that tells nothing, put there as a purchase puts it."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("UPDATE balances SET held_cents = 350 WHERE environment = 'live'")
+        connection.execute(
+            "INSERT INTO inventory (id, environment, number, country, type, capabilities, carrier, status,"
+            " available_since, created_at) VALUES ('inv_1', 'live', '+442079460456', 'GB', 'local', '{voice}', 'acme',"
+            " 'in_service', now(), now())"
+        )
+        connection.execute(
+            "INSERT INTO phone_numbers (id, organization_id, environment, inventory_id, number, country, type, status,"
+            " allow_inbound, allow_outbound, tags, deletion_lock, setup_cost_cents, monthly_cost_cents, currency,"
+            " created_at, updated_at, billing_anchor_at, paid_until) VALUES ('pn_1', %s, 'live', 'inv_1',"
+            " '+442079460456', 'GB', 'local', 'pending', true, true, '{}', false, 100, 250, 'USD', now(), now(), now(),"
+            " now())",
+            (organization,),
+        )
+        connection.execute(
+            "INSERT INTO carrier_orders (id, organization_id, environment, phone_number_id, inventory_id, carrier,"
+            " reference, number, country, held_cents, status, asked_at, due_at, created_at, changed_at)"
+            " VALUES ('ord_1', %s, 'live', 'pn_1', 'inv_1', 'acme', 'x', '+442079460456', 'GB', 350, 'open', now(),"
+            " now(), now() - interval '2 hours', now())",
+            (organization,),
+        )
+    return "ord_1"
+
+
+def test_an_order_is_settled_once_it_is_confirmed(nambari: Run, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "nambari carriers settle" in nambari("carriers", "orders").out
+    assert "--filled or --failed" in refused(nambari("carriers", "settle", order), 2)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    asked = nambari("carriers", "settle", order, "--failed")
+    assert (asked.code, asked.out.strip()) == (130, ""), "as by Ctrl-C: nothing is done"
+    assert "it fails, and the 3.50 USD that are held are free again" in asked.err
+    assert [each["status"] for each in nambari("carriers", "orders", "--json").lines] == ["open"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    asked = nambari("carriers", "settle", order, "--failed", "--json")
+    assert asked.code == 0
+    assert '"status":"failed"' in asked.out
+    again = refused(nambari("carriers", "settle", order, "--filled", "--yes"))
+    assert again == "This order is failed already: there is nothing to settle."
+    assert "There is no order ord_none" in refused(nambari("carriers", "settle", "ord_none", "--filled", "--yes"))
+
+
+def test_an_order_that_was_delivered_is_taken(nambari: Run, order: str, organization: str) -> None:
+    assert nambari("carriers", "settle", order, "--filled", "--yes", "--json").json["status"] == "filled"
+    assert nambari("carriers", "orders").out == "No order is under way.\n"
+    statement = nambari("credits", "statement", "--org", organization, "--json").lines
+    assert sorted(line["amount_cents"] for line in statement) == [-250, -100, 350]

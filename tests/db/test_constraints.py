@@ -44,10 +44,10 @@ INSERT INTO rates VALUES ('GB', 'local', 100, 250);
 """
 
 SECOND_HOLDER = """
-INSERT INTO phone_numbers (id, organization_id, environment, inventory_id, number, country, type, status, allow_inbound,
-    allow_outbound, tags, deletion_lock, setup_cost_cents, monthly_cost_cents, currency, created_at, updated_at)
-    SELECT 'pn_1', {organization}, 'live', {inventory}, {number}, country, type, {status}, true, true, '{{}}', false,
-    100, 250, 'USD', now(), now() FROM inventory WHERE id = 'inv_0'"""
+INSERT INTO phone_numbers (id, organization_id, environment, inventory_id, number, country, type, status, porting_direction,
+    allow_inbound, allow_outbound, tags, deletion_lock, setup_cost_cents, monthly_cost_cents, currency, created_at, updated_at)
+    SELECT 'pn_1', {organization}, 'live', {inventory}, {number}, country, type, {status}, {direction}, true, true, '{{}}',
+    false, 100, 250, 'USD', now(), now() FROM inventory WHERE id = 'inv_0'"""
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,15 @@ def connection(seeded: str) -> Iterator[Connection]:
 
 
 def second_holder(
-    organization: str = "'org_m'", inventory: str = "id", number: str = "number", status: str = "'active'"
+    organization: str = "'org_m'",
+    inventory: str = "id",
+    number: str = "number",
+    status: str = "'active'",
+    direction: str = "NULL",
 ) -> str:
-    return SECOND_HOLDER.format(organization=organization, inventory=inventory, number=number, status=status)
+    return SECOND_HOLDER.format(
+        organization=organization, inventory=inventory, number=number, status=status, direction=direction
+    )
 
 
 def event_of(organization: str, event: str, id: str = "evt_1") -> str:
@@ -97,7 +103,7 @@ FORBIDDEN = [
     ("a second holder of a number", second_holder(), errors.UniqueViolation),
     ("a second holder, suspended", second_holder(status="'suspended'"), errors.UniqueViolation),
     ("a second holder, pending", second_holder(status="'pending'"), errors.UniqueViolation),
-    ("a second holder, porting", second_holder(status="'porting'"), errors.UniqueViolation),
+    ("a second holder, porting", second_holder(status="'porting'", direction="'in'"), errors.UniqueViolation),
     ("the same holder twice", second_holder(organization="'org_a'"), errors.UniqueViolation),
     ("a second holder by other stock", second_holder(inventory="'inv_1'"), errors.UniqueViolation),
     ("a second holder of the stock", second_holder(number="'+442079460099'"), errors.UniqueViolation),

@@ -6,14 +6,18 @@ import typer
 
 from nambari.carriers.base import CarrierFailure
 from nambari.cli import output, session
-from nambari.cli.arguments import Json, examples
+from nambari.cli.arguments import Json, Wrong, examples, read_id
 from nambari.cli.output import Column, instant
-from nambari.domain.carrier_order import TOLD_AFTER
+from nambari.db.carrier_orders import Claimed
+from nambari.domain.carrier_order import TOLD_AFTER, OrderStatus
+from nambari.domain.money import display
 from nambari.domain.reconcile import Finding
 from nambari.domain.refusals import ServiceUnavailable
+from nambari.operations import fill
 from nambari.operations import reconcile as operation
-from nambari.wiring import Services
+from nambari.wiring import Services, new_id
 
+ORDER = "ord_01k5v12h8q3s6w1yf9c4e7j0mn"
 group = typer.Typer(help="Carriers: suppliers of numbers other than our own stock.", no_args_is_help=True)
 
 ORDER_COLUMNS = (
@@ -46,7 +50,52 @@ def orders(as_json: Json = False) -> None:
     output.rows(found, ORDER_COLUMNS, as_json, "No order is under way.")
     if not as_json and any(each["late"] for each in found):
         hours = int(TOLD_AFTER.total_seconds() // 3600)
-        typer.echo(f"Late ones are under way for more than {hours} h. They are asked about until the carrier knows.")
+        typer.echo(
+            f"Late ones are under way for more than {hours} h. They are asked about until the carrier knows, or until"
+            " you settle them by `nambari carriers settle`."
+        )
+
+
+@group.command(
+    epilog=examples(f"nambari carriers settle {ORDER} --failed", f"nambari carriers settle {ORDER} --filled")
+)
+def settle(
+    order_id: Annotated[
+        str, typer.Argument(metavar="ORDER_ID", parser=read_id, help="The order; `nambari carriers orders` shows them.")
+    ],
+    filled: Annotated[
+        bool | None,
+        typer.Option("--filled/--failed", help="What the carrier has told you: it was delivered, or it never will be."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Settle an order that stays unsure, as you have heard from the carrier. You are told what it does, and asked."""
+    if filled is None:
+        raise Wrong("Say --filled or --failed: what the carrier has told you of the order.")
+    claimed, currency = session.with_services(lambda services: _undecided(services, order_id))
+    held = display(claimed.order.held_cents, currency)
+    if not yes:
+        typer.echo(
+            f"{claimed.order.number}, ordered of {claimed.order.carrier} by {claimed.organization_id}: "
+            + (
+                f"it becomes active, and the {held} that are held are taken. See that its calls come here."
+                if filled
+                else f"it fails, and the {held} that are held are free again. If it comes after all, it goes back."
+            ),
+            err=True,
+        )
+        typer.confirm("Settle it so?", abort=True, err=True)
+    session.with_services(
+        lambda services: fill.settle_by_hand(services, order_id, filled=filled, request_id=new_id("req"))
+    )
+    status = OrderStatus.FILLED if filled else OrderStatus.FAILED
+    record = {"id": order_id, "status": status, "number": claimed.order.number}
+    output.answer(as_json, record, f"{order_id} is {status}.")
+
+
+async def _undecided(services: Services, order_id: str) -> tuple[Claimed, str]:
+    return await fill.undecided(services, order_id), services.settings.currency
 
 
 def reconcile(

@@ -8,6 +8,7 @@ from nambari.domain import ledger
 from nambari.domain.ledger import Posting
 from nambari.domain.lifecycle import INVENTORY, PHONE_NUMBER, NumberStatus, StockStatus, advance
 from nambari.domain.phone_number import PhoneNumber
+from nambari.domain.refusals import InvalidState
 from nambari.domain.renewal import months_after
 
 LEASE = timedelta(minutes=3)
@@ -36,6 +37,7 @@ class Failure(StrEnum):
     UNAVAILABLE = "carrier_unavailable"
     LOST = "order_lost"
     WRONG_NUMBER = "wrong_number"
+    SETTLED = "settled_by_operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,12 @@ def decide(order: CarrierOrder, answer: Answer, refused_for: str, found_within: 
     if order.asked_at is not None and answer is Answer.ABSENT and now - order.asked_at >= found_within + LEASE:
         return Step(failed_for=Failure.LOST, send_back=True)
     return Step(again_at=now + wait(order.attempts), unasked=first and answer is Answer.UNREACHED)
+
+
+def check_undecided(status: OrderStatus) -> None:
+    """Raises InvalidState for an order whose money has gone one way or the other."""
+    if status is not OrderStatus.OPEN:
+        raise InvalidState(f"This order is {status} already: there is nothing to settle.", status=status.value)
 
 
 def wait(attempts: int) -> timedelta:

@@ -34,6 +34,7 @@ from nambari.domain.ledger import Bucket, Posting, PostingType
 from nambari.domain.lifecycle import INVENTORY, StockStatus, advance
 from nambari.domain.offer import number_meant
 from nambari.domain.phone_number import PhoneNumber, changes_between
+from nambari.domain.refusals import NotFound
 from nambari.logs import places
 from nambari.operations import renew
 from nambari.operations.announce import announce
@@ -159,9 +160,9 @@ async def settle(services: Services, claimed: Claimed, said: Said, found_within:
             return
         step = decide(order, said.answer, said.refused_for, found_within, now)
         if step.activate:
-            await _activate(services, connection, claimed, now)
+            await _activate(services, connection, claimed, _attempt(services, claimed), now)
         elif step.failed_for is not None:
-            await _fail(services, connection, claimed, step.failed_for, now)
+            await _fail(services, connection, claimed, _attempt(services, claimed), step.failed_for, now)
         await _write_order(connection, claimed, said, step, now)
     if step.again_at is not None and is_told(order.created_at, now):
         told = {"order": order.id, "carrier": order.carrier, "number": order.number, "reason": said.text}
@@ -200,7 +201,9 @@ async def _too_late(
         )
 
 
-async def _activate(services: Services, connection: Connection, claimed: Claimed, now: datetime) -> None:
+async def _activate(
+    services: Services, connection: Connection, claimed: Claimed, attempt: Attempt, now: datetime
+) -> None:
     order, tenant = claimed.order, (claimed.organization_id, claimed.environment)
     available = await credits.lock_balance(connection, *tenant) or 0
     number = await _number(connection, claimed)
@@ -209,11 +212,12 @@ async def _activate(services: Services, connection: Connection, claimed: Claimed
     postings = rules.charges(after, order.held_cents)
     await _post(services, connection, claimed, postings, available, after.updated_at)
     changes = changes_between(number, after)
-    attempt = _attempt(services, claimed)
     await announce(services, connection, attempt, Event.NUMBER_ACTIVATED, after.id, after, after.updated_at, changes)
 
 
-async def _fail(services: Services, connection: Connection, claimed: Claimed, reason: str, now: datetime) -> None:
+async def _fail(
+    services: Services, connection: Connection, claimed: Claimed, attempt: Attempt, reason: str, now: datetime
+) -> None:
     """The number ends, and what was held may be spent: on what was suspended for want of it first of all."""
     order, tenant = claimed.order, (claimed.organization_id, claimed.environment)
     available = await credits.lock_balance(connection, *tenant) or 0
@@ -224,7 +228,7 @@ async def _fail(services: Services, connection: Connection, claimed: Claimed, re
     await carrier_orders.put_stock(connection, *tenant, order.id, before, gone)
     await _post(services, connection, claimed, rules.refund(after, order.held_cents), available, now)
     await spending.give_back(connection, *tenant, after.id, order.held_cents)
-    attempt, changes = _attempt(services, claimed), changes_between(number, after)
+    changes = changes_between(number, after)
     await announce(services, connection, attempt, Event.NUMBER_FAILED, after.id, after, now, changes)
     await renew.recover(services, connection, attempt, now)
 
@@ -261,6 +265,41 @@ def _attempt(services: Services, claimed: Claimed) -> Attempt:
     """The worker's own doing: nobody's key."""
     caller = Caller(None, claimed.organization_id, claimed.environment)
     return Attempt(caller=caller, request_id=services.new_id("sweep"))
+
+
+# ── By hand ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def undecided(services: Services, order_id: str) -> Claimed:
+    """An order that is still open, for the operator to look at. Raises NotFound, InvalidState."""
+    async with services.database.reading() as connection:
+        found = await carrier_orders.find_of_any_organization(connection, order_id)
+    if found is None:
+        raise NotFound(f"There is no order {order_id}. `nambari carriers orders` shows those that are under way.")
+    rules.check_undecided(found.order.status)
+    return found
+
+
+async def settle_by_hand(services: Services, order_id: str, *, filled: bool, request_id: str) -> None:
+    """What an operator has learnt of the carrier, which does not tell us: delivered and paid, or failed and free again.
+
+    Whoever asks the carrier meanwhile comes too late, and what is delivered after all to an order that has failed goes
+    back. Raises NotFound, InvalidState.
+    """
+    claimed = await undecided(services, order_id)
+    tenant = (claimed.organization_id, claimed.environment)
+    attempt = Attempt(caller=Caller(None, *tenant), request_id=request_id)
+    async with services.database.writing() as connection:
+        found = await carrier_orders.lock(connection, *tenant, order_id)
+        assert found is not None, "orders are never deleted"  # noqa: S101
+        rules.check_undecided(found[0])
+        now = services.clock()
+        if filled:
+            await _activate(services, connection, claimed, attempt, now)
+        else:
+            await _fail(services, connection, claimed, attempt, rules.Failure.SETTLED, now)
+        status = OrderStatus.FILLED if filled else OrderStatus.FAILED
+        await carrier_orders.move(connection, *tenant, order_id, status, error="settled by an operator", now=now)
 
 
 # ── Going back ───────────────────────────────────────────────────────────────────────────────────────────────────
