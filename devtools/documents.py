@@ -3,17 +3,17 @@
     python -m devtools.documents            writes them anew
     python -m devtools.documents --check    says which are stale, and exits with 1 if any is
 
-Whole pages under docs/, and tables in README.md and docs/mcp.md, between `<!-- generated: NAME -->` and
-`<!-- /generated: NAME -->`.
+Whole pages under docs/, and tables in README.md, docs/README.md and docs/mcp.md, between `<!-- generated: NAME -->`
+and `<!-- /generated: NAME -->`.
 """
 
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from devtools import commands, pages, tools
+from devtools import commands, contents, pages, rest, sdk, tools
 
 ROOT = Path(__file__).parents[1]
 README = "README.md"
@@ -23,6 +23,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/errors.md": pages.errors,
     "docs/events.md": pages.events,
     "docs/openapi.json": pages.openapi,
+    sdk.PATH: sdk.page,
     "docs/settings.md": pages.settings,
 }
 TABLES: dict[str, Callable[[], str]] = {
@@ -46,23 +47,27 @@ class BadMarker(ValueError):
 
 def made(root: Path) -> dict[str, str]:
     """Every generated document by its path, as it should be."""
-    found = {path: page() for path, page in PAGES.items()}
+    found = {path: page() for path, page in PAGES.items()} | rest.pages()
     for path in WITH_TABLES:
         found[path] = with_tables((root / path).read_text(encoding="utf-8"), path)
     found[f"{DECISIONS}/README.md"] = pages.decisions(root / DECISIONS)
+    landing = (root / contents.LANDING).read_text(encoding="utf-8")
+    tables = TABLES | {"contents": lambda: contents.contents(root, found)}
+    found[contents.LANDING] = with_tables(landing, contents.LANDING, tables)
+    found[contents.LLMS] = contents.llms(root, found)
     return found
 
 
-def with_tables(text: str, path: str = README) -> str:
+def with_tables(text: str, path: str = README, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
     """The text, with each table between its markers made anew. Raises BadMarker."""
     opened = _OPENED.findall(text)
     closed = [match[1] for match in _MARKED.findall(text)]
     for name in opened:
-        if name not in TABLES:
-            raise BadMarker(f"{path} asks for a table {name!r}; there are {', '.join(TABLES)}")
+        if name not in tables:
+            raise BadMarker(f"{path} asks for a table {name!r}; there are {', '.join(tables)}")
         if opened.count(name) != closed.count(name):
             raise BadMarker(f"{path} does not close <!-- generated: {name} -->")
-    return _MARKED.sub(lambda match: f"{match[1]}\n{TABLES[match[2]]()}\n{match[4]}", text)
+    return _MARKED.sub(lambda match: f"{match[1]}\n{tables[match[2]]()}\n{match[4]}", text)
 
 
 def stale(root: Path) -> list[str]:

@@ -1,4 +1,7 @@
-"""Does a client that is none of ours, and not Python's, understand the tools? The MCP inspector's command line."""
+"""Does a client that is none of ours, and not Python's, understand the tools? The MCP inspector's command line.
+
+It is called as docs/mcp.md tells.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A shop is backed up while it sells, restored elsewhere and goes on selling; whoever is killed leaves nothing half."""
+"""docs/backup.md, lived: a shop is backed up while it sells, and restored elsewhere; the killed leave nothing half."""
 
 import asyncio
 import shutil
