@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NPM := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/npm/*/package-lock.json))
 
-.PHONY: help setup run test images simulate check format lock docs bench
+.PHONY: help setup run test images simulate check format lock docs site bench
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ format: setup ## let ruff put the code in order
 
 docs: setup ## write the generated documents anew
 	$(BIN)/python -m devtools.documents
+
+site: setup ## the documents as a site, into build/site; a warning is an error
+	@$(BIN)/python -m devtools.site
 
 bench: setup ## measure, beside what bounds us
 	$(BIN)/python -m bench

