@@ -88,7 +88,9 @@ def sections(root: Path, made: Mapping[str, str] | None = None) -> dict[str, lis
         paths = [path for path in listed if path in texts]
         if name == GUIDES:
             paths += [path for path in texts if path not in named]
-        found[name] = [Page(path, title(texts[path]), listed.get(path) or first_sentence(texts[path])) for path in paths]
+        found[name] = [
+            Page(path, title(texts[path]), listed.get(path) or first_sentence(texts[path])) for path in paths
+        ]
     return found
 
 
@@ -144,7 +146,9 @@ def _linked(page: Page) -> str:
 
 def llms(root: Path, made: Mapping[str, str]) -> str:
     """As https://llmstxt.org describes it: a title, a summary, and links with a note each."""
-    return "\n".join(["# Nambari\n", *(f"> {line}" for line in wrapped(INTRODUCTION).splitlines()), "", *_lists(root, made)])
+    return "\n".join(
+        ["# Nambari\n", *(f"> {line}" for line in wrapped(INTRODUCTION).splitlines()), "", *_lists(root, made)]
+    )
 
 
 def _lists(root: Path, made: Mapping[str, str]) -> Iterator[str]:

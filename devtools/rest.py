@@ -1,4 +1,4 @@
-"""What does the REST reference say? A page for each tag of the OpenAPI document: request, parameters, answer, refusals."""
+"""What does the REST reference say? A page for each tag of the OpenAPI document: request, answer, refusals."""
 
 import json
 from collections.abc import Iterator

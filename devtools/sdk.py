@@ -65,7 +65,8 @@ def structs() -> Iterator[tuple[str, type]]:
 def refusals() -> list[type[Exception]]:
     found = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
     return sorted(
-        (each for each in found if each.__module__ == errors.__name__), key=lambda each: (bool(_code(each)), _code(each))
+        (each for each in found if each.__module__ == errors.__name__),
+        key=lambda each: (bool(_code(each)), _code(each)),
     )
 
 
@@ -165,5 +166,3 @@ def _error(error: type[Exception]) -> list[str]:
         details,
         meaning,
     ]
-
-

@@ -1,8 +1,9 @@
-"""How do the documents become a site? `python -m devtools.site` builds it into build/site, by Sphinx, and fails on a warning.
+"""How do the documents become a site? `python -m devtools.site` builds it by Sphinx, and fails on a warning.
 
 The pages are copied first, each to its place on the site, with their links following them; what leads to a file of the
 repository that is no page stays as words. Nothing of the site is fetched from elsewhere.
 """
+# ruff: noqa: A005 - the name says what it makes; it is only ever imported as devtools.site
 
 import argparse
 import io
@@ -50,6 +51,10 @@ SETTINGS = {
 
 class Unclean(Exception):
     """Sphinx has warned: of a link that leads nowhere, of markup that is none. The sentences are its own."""
+
+
+CAPTION = ('class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"')
+"""A heading of the menu, as Sphinx writes it and as a screen reader needs it."""
 
 
 def places(root: Path) -> dict[str, str]:
@@ -152,6 +157,8 @@ def build(root: Path, to: Path, work: Path) -> None:
     ).build()
     if warned.getvalue():
         raise Unclean(re.sub(r"\x1b\[[0-9;]*m", "", warned.getvalue()).replace(f"{source}/", "").strip())
+    for page in to.rglob("*.html"):
+        page.write_text(page.read_text(encoding="utf-8").replace(*CAPTION), encoding="utf-8")
     for page in source.rglob("*.md"):
         shutil.copy(page, to / page.relative_to(source))
     for path in _files().values():
@@ -161,7 +168,9 @@ def build(root: Path, to: Path, work: Path) -> None:
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(prog="python -m devtools.site", description="Build the site of the documents.")
-    parser.add_argument("--to", type=Path, default=root / BUILT, metavar="FOLDER", help="where; build/site if not given")
+    parser.add_argument(
+        "--to", type=Path, default=root / BUILT, metavar="FOLDER", help="where; build/site if not given"
+    )
     to = parser.parse_args(arguments).to
     try:
         build(root, to, to.parent / f".{to.name}-work")

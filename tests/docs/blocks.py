@@ -1,4 +1,4 @@
-"""Which samples do the documents show, and what has to become of each? A fenced block is run, checked, or says why not."""
+"""Which samples do the documents show, and what has to become of each? One is run, checked, or says why not."""
 
 import json
 import re

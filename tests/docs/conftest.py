@@ -29,7 +29,7 @@ def owned(shop: Demo) -> str:
 
 
 @pytest.fixture
-def terminal(shop: Demo, owned: str, tmp_path: Path) -> Iterator[Callable[[], Terminal]]:
+def terminal(shop: Demo, owned: str, tmp_path: Path) -> Callable[[], Terminal]:
     """Opens a terminal in a folder of its own, from which the shop is reached as its customer and as its operator."""
     made: list[Terminal] = []
     home = shop.log.parent
@@ -50,4 +50,4 @@ def terminal(shop: Demo, owned: str, tmp_path: Path) -> Iterator[Callable[[], Te
         made.append(Terminal(tmp_path / f"terminal_{len(made)}", said, ours, seen))
         return made[-1]
 
-    yield new
+    return new

@@ -1,4 +1,4 @@
-"""How is a page pasted into a terminal? A real shell, told one command after the other; what is shown as `…` is filled in."""
+"""How is a page pasted into a terminal? A real shell, told one command after the other; each `…` is filled in."""
 
 import os
 import re

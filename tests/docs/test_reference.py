@@ -1,4 +1,4 @@
-"""Are the generated samples true? The REST reference and the catalogues against the OpenAPI document; tools by a client."""
+"""Are the generated samples true? Reference and catalogues against the OpenAPI document; tools by a client."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx2
 import pytest
 from jsonschema import Draft202012Validator
 from tests.docs.blocks import ROOT, Block
@@ -93,7 +94,9 @@ def test_an_answer_is_one_that_the_document_has() -> None:
         good = [status for status in operation["responses"] if status < "400"]
         faults = {}
         for status in good:
-            at = pointer("paths", template, method.lower(), "responses", status, "content", "application/json", "schema")
+            at = pointer(
+                "paths", template, method.lower(), "responses", status, "content", "application/json", "schema"
+            )
             faults[status] = [each.message for each in validator(at).iter_errors(json.loads(block.text))]
         assert [] in faults.values(), f"{block}: {faults}"
         answers += 1
@@ -102,12 +105,18 @@ def test_an_answer_is_one_that_the_document_has() -> None:
 
 def test_every_operation_has_a_request() -> None:
     shown = {found(*asked(each.text)[:2])[1]["operationId"] for each in REFERENCE if each.language == "sh"}
-    operations = {each["operationId"] for item in DOCUMENT["paths"].values() for each in item.values() if "tags" in each}
+    operations = {
+        each["operationId"] for item in DOCUMENT["paths"].values() for each in item.values() if "tags" in each
+    }
     assert shown == operations
 
 
 def test_every_refusal_that_is_shown_is_one() -> None:
-    shown = [json.loads(each.text) for each in of_kind("catalogue") if (each.page, each.language) == ("docs/errors.md", "json")]
+    shown = [
+        json.loads(each.text)
+        for each in of_kind("catalogue")
+        if (each.page, each.language) == ("docs/errors.md", "json")
+    ]
     assert {each["code"] for each in shown} <= CODES
     assert len(shown) > 20
     for each in shown:
@@ -116,8 +125,6 @@ def test_every_refusal_that_is_shown_is_one() -> None:
 
 def test_the_refusal_without_a_key_is_what_comes(shop: Demo) -> None:
     """The first lines of the page of errors: what `curl -i` shows."""
-    import httpx2
-
     [block] = [each for each in of_kind("catalogue") if (each.page, each.language) == ("docs/errors.md", "http")]
     answer = httpx2.get(f"{shop.url}/v1/phone-numbers")
     head, _, body = block.text.partition("\n\n")

@@ -21,7 +21,10 @@ from tests.story.test_demo import Demo
 
 from nambari.cli.program import app
 
-FILES = {"rates.csv": "country,type,setup_cost_cents,monthly_cost_cents\nKE,local,0,210\n", "numbers.csv": "number\n+442079460803\n"}
+FILES = {
+    "rates.csv": "country,type,setup_cost_cents,monthly_cost_cents\nKE,local,0,210\n",
+    "numbers.csv": "number\n+442079460803\n",
+}
 """What samples read that another page has shown how to write."""
 ALONE = "docs/test-mode.md"
 """It begins with credits that nobody has touched, and moves the clock of its organization by a year."""
@@ -35,9 +38,9 @@ def of_kind(*wanted: str) -> list[Block]:
 # ── Each has its test ────────────────────────────────────────────────────────────────────────────────────────────
 
 UNRUN = (
-    "nothing runs this block. A block of sh or python is pasted into a terminal in its page's order, a json or text block right "
-    "below it is what that answers (`…` for what is another each time). One that cannot be run has a line above it that says why: "
-    "<!-- only parsed: the reason --> or <!-- run by: tests/file.py -->"
+    "nothing runs this block. Blocks of sh and python are pasted into a terminal in the order of their page; one of json "
+    "or text right below is what that answers, with … for what is another each time. One that cannot be run has a line "
+    "above it that says why: <!-- only parsed: the reason --> or <!-- run by: tests/file.py -->"
 )
 
 
@@ -83,7 +86,9 @@ def test_a_page_is_pasted_as_it_stands(page: str, terminal: Callable[[], Termina
             following = told[place + 1][1] if place + 1 < len(told) else ""
             if found == "run":
                 output = here.run(block)
-                assert following in {"answer", "catalogue"} or not re.search(r'"code": ?"[A-Z_]+"', output), f"{block}: refused: {output}"
+                assert following in {"answer", "catalogue"} or not re.search(r'"code": ?"[A-Z_]+"', output), (
+                    f"{block}: refused: {output}"
+                )
             elif found == "answer" and told[place - 1][1] == "run":
                 assert_shown(block, output)
         assert here.still_running() == here.left_running, "what should go on until it is stopped has ended"
@@ -91,7 +96,9 @@ def test_a_page_is_pasted_as_it_stands(page: str, terminal: Callable[[], Termina
 
 def assert_shown(block: Block, output: str) -> None:
     if block.language == "text":
-        assert re.fullmatch(pattern(block.text.rstrip("\n")), output.rstrip("\n")), f"{block} shows another than\n{output}"
+        assert re.fullmatch(pattern(block.text.rstrip("\n")), output.rstrip("\n")), (
+            f"{block} shows another than\n{output}"
+        )
         return
     [*_, answered] = re.findall(r"^\{.*\}$", output, re.MULTILINE)
     assert differences(read_json(block.text), json.loads(answered)) == [], f"{block}: in truth\n{answered}"

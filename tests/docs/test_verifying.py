@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks import WebhookVerificationError
 from tests.docs.blocks import Block
 from tests.docs.test_samples import of_kind
 
@@ -38,8 +39,7 @@ def by_python(block: Block, body: bytes, headers: dict[str, str]) -> bool:
     code = compile(block.text.replace("whsec_…", SECRET), str(block), "exec")
     try:
         exec(code, given)
-    except Exception as error:
-        assert type(error).__name__ == "WebhookVerificationError", error
+    except WebhookVerificationError:
         return False
     receive: Callable[..., int] | None = given.get("receive")
     return receive is None or receive(body, headers, SECRET) == 204
