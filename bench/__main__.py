@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import machine, pages, pool, report, stage
-from bench.cases import Case, buying_cases, reading_cases
+from bench.cases import Case, Stage, buying_cases, reading_cases, searching_cases
 from bench.measure import Bench
 from bench.pgbench import Pgbench
 from bench.pool import Buyer
@@ -44,10 +44,12 @@ async def prepare(plan: Plan, dsn: str) -> tuple[list[Buyer], list[Case]]:
     tell(f"filling the pool with {plan.numbers:,} numbers")
     async with open_services(settings, dsn) as services:
         buyers = await pool.enrol(services, plan.connections)
-    pool.fill(dsn, plan.numbers, buyers)
+    holdings = pool.Holdings(len(buyers), pool.OWNED_BY_EACH)
+    pool.fill(dsn, plan.numbers, holdings, buyers, tell)
     async with recording(settings, dsn) as recorded:
-        cases = await reading_cases(recorded, buyers, plan.connections)
-        cases += await buying_cases(recorded, buyers, plan.connections, plan.seconds)
+        stage_of = Stage(recorded, buyers, holdings, plan.connections, plan.seconds)
+        searches, *_ = await searching_cases(stage_of)
+        cases = [*await reading_cases(stage_of), searches, *await buying_cases(stage_of)]
     return buyers, cases
 
 

@@ -19,7 +19,7 @@ def describe(dsn: str, folder: Path) -> dict[str, Any]:
         version, buffers, commit, fsync = ((connection.execute(sql).fetchone() or ("",))[0] for sql in asked)
     return hardware() | {
         "PostgreSQL": f"{version}, shared_buffers {buffers}, synchronous_commit {commit}, fsync {fsync}",
-        "disk": f"8 KiB are durable after {_sync_milliseconds(folder):.2f} ms (median of 100)",
+        "disk": f"8 KiB are durable after {sync_milliseconds(folder):.2f} ms (median of 100)",
     }
 
 
@@ -32,7 +32,7 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def _sync_milliseconds(folder: Path) -> float:
+def sync_milliseconds(folder: Path) -> float:
     """The floor under any commit."""
     path = folder / "sync"
     taken = []

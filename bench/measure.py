@@ -62,11 +62,15 @@ class Bench:
     def measure(self, case: Case) -> Row:
         ours, under_pgbench, constant = [], [], []
         status = case.exchange.status
+        if not case.buys:  # connections, plans and what is loaded at the first request are there by then
+            self.ours.load(case.work().clients, self.seconds / 4, status, once=case.once)
         for turn in range(1, self.rounds + 1):
             self.tell(f"{case.name}, round {turn} of {self.rounds}")
             work = case.work()
             ours.append(self.ours.load(work.clients, self.seconds, status, once=case.once))
-            under_pgbench.append(self.pgbench.run(work.scripts, self.seconds, work.variables, buying=case.once))
+            under_pgbench.append(
+                self.pgbench.run(work.scripts, self.seconds, work.variables, buying=case.buys, each=work.each)
+            )
             constant.append(self.constant.load(work.clients, self.seconds, status))
         return Row(case.name, len(case.exchange.body), summarize(ours), summarize(under_pgbench), summarize(constant))
 

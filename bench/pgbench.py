@@ -72,9 +72,18 @@ class Pgbench:
     clients: int
 
     def run(
-        self, scripts: list[Script], seconds: float, variables: Mapping[str, object] = {}, *, buying: bool = False
+        self,
+        scripts: list[Script],
+        seconds: float,
+        variables: Mapping[str, object] = {},
+        *,
+        buying: bool = False,
+        each: int | None = None,
     ) -> Run:
-        """Each transaction is one of the scripts, by turns at random. `buying`: each must have sold a number."""
+        """Each transaction is one of the scripts, by turns at random. `buying`: each must have sold a number.
+
+        So many of `each` client where that is told, and else for that long.
+        """
         sold = self._sold() if buying else 0
         fixed = {name: str(value) for name, value in variables.items()}
         files = []
@@ -88,7 +97,8 @@ class Pgbench:
         asked = parse_qs(place_of.query)
         command = [
             *(str(self.program), "-n", "-M", "prepared", "-c", str(self.clients), "-j", "1"),
-            *("-T", str(max(1, round(seconds))), "-l", "--log-prefix", str(self.folder / "latency")),
+            *(("-T", str(max(1, round(seconds)))) if each is None else ("-t", str(each))),
+            *("-l", "--log-prefix", str(self.folder / "latency")),
             *(word for name, value in fixed.items() for word in ("-D", f"{name}={value}")),
             *files,
             *("-h", asked["host"][0], "-p", asked["port"][0], "-U", str(place_of.username), place_of.path.strip("/")),

@@ -3,7 +3,11 @@
 Made up in SQL: real area codes and localities would take libphonenumber a minute, and no plan depends on their truth.
 """
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -21,30 +25,30 @@ AVAILABLE_SINCE = "2026-01-01 00:00:00+00"
 # Country, calling code, how many area codes, where its numbers begin and end in the pool: few countries hold most.
 _COUNTRIES = """
     (VALUES ('US', '1', 300, 0.00, 0.40), ('GB', '44', 400, 0.40, 0.60), ('NG', '234', 40, 0.60, 0.72),
-            ('KE', '254', 30, 0.72, 0.80), ('ZA', '27', 50, 0.80, 0.88), ('EG', '20', 27, 0.88, 0.93),
-            ('GH', '233', 20, 0.93, 0.97), ('AE', '971', 7, 0.97, 1.01)) AS c (country, code, areas, least, most)
+            ('KE', '254', 30, 0.72, 0.80), ('ZA', '27', 50, 0.80, 0.88), ('EG', '20', 28, 0.88, 0.93),
+            ('GH', '233', 20, 0.93, 0.97), ('AE', '971', 8, 0.97, 1.01)) AS c (country, code, areas, least, most)
 """
 
-# The last seven digits are a permutation of 0 … 9,999,999, so that no number comes twice; area codes crowd towards
-# the first of a country (the square of a uniform draw); six in ten are local, three mobile, one toll-free.
-_FILL = f"""
+# The last seven digits are a permutation of 0 … 9,999,999, and the second ten millions have area codes that the first
+# do not have, so that no number comes twice; area codes crowd towards the first of a country (the square of a uniform
+# draw); six in ten are local, three mobile, one toll-free. OFFSET 0: drawn once for each number.
+_STOCK = f"""
     INSERT INTO inventory (id, environment, number, country, type, area_code, locality, capabilities, carrier, status,
                            available_since, created_at)
     SELECT 'inv_' || lpad(i::text, 26, '0'), 'live', '+' || code || area || lpad((i * 7919 %% 10000000)::text, 7, '0'),
-           country, type, area, CASE type WHEN 'local' THEN 'Town ' || area END, '{{voice}}', 'pool', 'available',
-           '{AVAILABLE_SINCE}', '{AVAILABLE_SINCE}'
+           country, type, area, CASE type WHEN 'local' THEN 'Town ' || area END, '{{voice}}', 'pool',
+           CASE WHEN i <= %(held)s THEN 'in_service' ELSE 'available' END, '{AVAILABLE_SINCE}', '{AVAILABLE_SINCE}'
     FROM (
-        SELECT i, country, code, type,
-               CASE type WHEN 'toll_free' THEN '800' WHEN 'mobile' THEN (700 + floor(u * 20))::int::text
-                         ELSE (200 + floor(u * u * areas))::int::text END AS area
-        FROM (
-            SELECT i, random() AS place, random() AS u,
-                   (ARRAY['local', 'local', 'local', 'local', 'local', 'local', 'mobile', 'mobile', 'mobile',
-                          'toll_free'])[1 + i %% 10] AS type
-            FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
-        ) AS drawn JOIN {_COUNTRIES} ON place >= least AND place < most
-    ) AS made
-    ORDER BY i
+        SELECT i, random() AS place, random() AS u, i / 10000000 AS block,
+               (ARRAY['local', 'local', 'local', 'local', 'local', 'local', 'mobile', 'mobile', 'mobile',
+                      'toll_free'])[1 + i %% 10] AS type
+        FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i OFFSET 0
+    ) AS drawn
+    JOIN {_COUNTRIES} ON place >= least AND place < most
+    CROSS JOIN LATERAL (
+        SELECT (CASE type WHEN 'toll_free' THEN 800 + block
+                          WHEN 'mobile' THEN 700 + 2 * floor(u * 10) + block
+                          ELSE 200 + 2 * floor(u * u * areas / 2) + block END)::int::text AS area) AS a
 """
 
 _RATES = f"""
@@ -53,29 +57,55 @@ _RATES = f"""
            (VALUES ('local', 250), ('mobile', 400), ('toll_free', 900)) AS t (type, cents)
 """
 
-# Sold to the organizations in turn, so that what one of them owns lies scattered, as it does in life.
+# Those that only hold numbers, beside the buyers: no key is theirs.
+_HOLDERS = """
+    WITH made AS (
+        INSERT INTO organizations (id, name, plan, created_at)
+        SELECT 'org_' || lpad(i::text, 26, '0'), 'Holder ' || i, 'enterprise', %(since)s
+        FROM generate_series(1, %(count)s) AS i RETURNING id
+    ), verified AS (
+        INSERT INTO kyc (organization_id, environment, status, kind, legal_name, country, submitted_at, decided_at)
+        SELECT id, 'live', 'verified', 'individual', 'Ada Example', 'GB', %(since)s, %(since)s FROM made
+    ), funded AS (
+        INSERT INTO balances (organization_id, environment, available_cents, held_cents)
+        SELECT id, 'live', %(cents)s, 0 FROM made
+    )
+    SELECT id FROM made
+"""
+_ENDPOINTS = """
+    INSERT INTO endpoints (id, organization_id, environment, name, type, url, status, provider_config, created_at,
+                           updated_at)
+    SELECT replace(id, 'org_', 'ep_'), id, 'live', 'Agent', 'agent', 'sip:agent@sip.example.com', 'active', '{}',
+           %(since)s, %(since)s
+    FROM unnest(%(organizations)s::text[]) AS id
+"""
+
+# Sold to the organizations in turn, so that what one of them owns lies scattered, as it does in life; each bought its
+# numbers fifty at a time, and the days of these purchases, which are those of the renewals, are spread over a month.
 _SELL = """
-    WITH sold AS (
-        UPDATE inventory SET status = 'in_service' WHERE id IN (
-            SELECT 'inv_' || lpad(i::text, 26, '0') FROM generate_series(1, %(count)s) AS i)
-        RETURNING *
-    ), placed AS (SELECT *, row_number() OVER (ORDER BY id) AS place FROM sold)
     INSERT INTO phone_numbers (
         id, organization_id, environment, inventory_id, number, country, type, area_code, locality, status,
         status_reason, endpoint_id, allow_inbound, allow_outbound, label, tags, deletion_lock, setup_cost_cents,
         monthly_cost_cents, currency, renews_at, created_at, updated_at, released_at,
         billing_anchor_at, paid_until)
-    SELECT replace(p.id, 'inv_', 'pn_'),
-           (%(organizations)s::text[])[1 + place %% cardinality(%(organizations)s::text[])], 'live', p.id, number,
-           p.country, p.type, area_code, locality, 'active', NULL, NULL, true, true, 'Reception ' || place,
-           '{sales,front-desk}', false, 100, r.monthly_cost_cents, 'USD',
-           '2027-01-01 00:00:00+00'::timestamptz + place * interval '1 second',
-           '2026-02-01 00:00:00+00'::timestamptz + place * interval '1 second',
-           '2026-02-01 00:00:00+00'::timestamptz + place * interval '1 second', NULL,
-           '2026-02-01 00:00:00+00'::timestamptz + place * interval '1 second',
-           '2027-01-01 00:00:00+00'::timestamptz + place * interval '1 second'
-    FROM placed AS p JOIN rates AS r USING (country, type)
+    SELECT replace(i.id, 'inv_', 'pn_'), o.id, 'live', i.id, number, i.country, i.type, area_code, locality, 'active',
+           NULL, replace(o.id, 'org_', 'ep_'), true, true, 'Reception ' || place, '{sales,front-desk}', false, 100,
+           r.monthly_cost_cents, 'USD', bought_at + interval '1 year', bought_at, bought_at, NULL, bought_at,
+           bought_at + interval '1 year'
+    FROM (
+        SELECT *, substr(id, 5)::bigint AS place FROM inventory
+        WHERE id BETWEEN 'inv_' || lpad(%(first)s::text, 26, '0') AND 'inv_' || lpad(%(last)s::text, 26, '0')
+    ) AS i
+    JOIN rates AS r USING (country, type)
+    JOIN unnest(%(organizations)s::text[]) WITH ORDINALITY AS o (id, turn)
+      ON o.turn = 1 + place %% cardinality(%(organizations)s::text[])
+    CROSS JOIN LATERAL (
+        SELECT %(since)s::timestamptz + (place / cardinality(%(organizations)s::text[])) %% 50 * interval '1 second'
+               + (o.turn * %(batches)s + place / cardinality(%(organizations)s::text[]) / 50) * 7919
+                 %% (cardinality(%(organizations)s::text[]) * %(batches)s)
+                 * (interval '31 days' / (cardinality(%(organizations)s::text[]) * %(batches)s)) AS bought_at) AS b
 """
+BOUGHT_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +114,22 @@ class Buyer:
 
     organization_id: str
     secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Who holds numbers: so many organizations, the buyers first, each as many as the others."""
+
+    organizations: int
+    owned_by_each: int
+
+    @property
+    def count(self) -> int:
+        return self.organizations * self.owned_by_each
+
+    def of_first_buyer(self) -> list[int]:
+        """The places of its numbers."""
+        return list(range(self.organizations, self.count + 1, self.organizations))
 
 
 async def enrol(services: Services, count: int) -> list[Buyer]:
@@ -102,30 +148,83 @@ async def enrol(services: Services, count: int) -> list[Buyer]:
     return buyers
 
 
-def fill(dsn: str, count: int, buyers: list[Buyer]) -> None:
-    """A pool of `count` numbers for sale, and OWNED_BY_EACH sold to each buyer; as vacuumed as a pool at rest is.
+def fill(
+    dsn: str, for_sale: int, holdings: Holdings, buyers: list[Buyer], tell: Callable[[str], None] = lambda _: None
+) -> None:
+    """A pool of numbers for sale, and those that are held already; as vacuumed as a pool at rest is.
 
-    The indexes are dropped and made anew from their own definitions, which takes half the time.
+    What refers to what is not looked at, and the indexes are dropped and made anew from their own definitions: both
+    take most of the time. The draw is the same for each database of a size.
     """
-    owned = OWNED_BY_EACH * len(buyers)
+    held = holdings.count
     with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(_QUICKLY)
         connection.execute(_RATES)
-        definitions = connection.execute(
-            "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index"
-            " WHERE indrelid = 'inventory'::regclass AND NOT indisunique"
-        ).fetchall()
+        values = {"since": AVAILABLE_SINCE, "cents": CENTS, "count": holdings.organizations - len(buyers)}
+        holders = [row[0] for row in connection.execute(_HOLDERS, values)]
+        owners = [*(buyer.organization_id for buyer in buyers), *holders]
+        connection.execute(_ENDPOINTS, {"since": AVAILABLE_SINCE, "organizations": owners})
+        definitions = connection.execute(_INDEXES).fetchall()
         for name, _ in definitions:
             connection.execute(f"DROP INDEX {name}")
-        connection.execute(_FILL, {"first": 1, "last": count + owned})
-        connection.execute(_SELL, {"count": owned, "organizations": [buyer.organization_id for buyer in buyers]})
-        for _, definition in definitions:
+        stock = {"held": held}
+        _in_parts(dsn, _STOCK, 1, for_sale + held, stock, lambda done: tell(f"stocking: {done:,} numbers"))
+        sold = {
+            "organizations": owners,
+            "since": AVAILABLE_SINCE,
+            "batches": max(1, holdings.owned_by_each // BOUGHT_AT_ONCE),
+        }
+        _in_parts(dsn, _SELL, 1, held, sold, lambda done: tell(f"selling: {done:,} numbers"))
+        for name, definition in definitions:
+            tell(f"making {name}")
             connection.execute(definition)
+        tell("vacuuming")
         connection.execute("VACUUM (ANALYZE)")
+        connection.execute("CHECKPOINT")
+
+
+PART = 500_000
+_QUICKLY = """
+    SET session_replication_role = replica; SET synchronous_commit = off; SET maintenance_work_mem = '1GB';
+    SET max_parallel_maintenance_workers = 2; SET work_mem = '256MB'
+"""
+_INDEXES = """
+    SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
+    WHERE indrelid IN ('inventory'::regclass, 'phone_numbers'::regclass)
+      AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)
+    ORDER BY indexrelid
+"""
+
+
+def _in_parts(
+    dsn: str, statement: str, first: int, last: int, values: dict[str, Any], tell: Callable[[int], None]
+) -> None:
+    """The statement for all places from the first to the last, by as many connections as there are cores."""
+
+    def do(begin: int) -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(_QUICKLY)
+            connection.execute("SELECT setseed(%s)", [begin % 9973 / 9973])
+            connection.execute(statement, {**values, "first": begin, "last": min(begin + PART - 1, last)})
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as workers:
+        for part, _ in enumerate(workers.map(do, range(first, last + 1, PART)), start=1):
+            tell(min(part * PART, last))
 
 
 def local_place(turn: int) -> int:
     """Where the local number of this turn is, counting no others: they are six of every ten, and all of one price."""
     return turn // 6 * 10 + turn % 6
+
+
+def first_local_turn(held: int) -> int:
+    """The first whose number is not among those that are held already."""
+    return (held // 10 + 1) * 6
+
+
+def local_numbers(for_sale: int, held: int) -> int:
+    """How many turns there are from that one on, at the least."""
+    return max(0, (for_sale + held) // 10 * 6 - first_local_turn(held))
 
 
 LOCAL_PLACE = ":turn / 6 * 10 + :turn % 6"

@@ -103,7 +103,7 @@ def measure(dsn: str, sizes: list[int], rounds: int, seconds: float, connections
     """A line for each size and number of processes, and the constant's."""
     organizations, secret = asyncio.run(enrol(dsn))
     turn, lines, held = count(), [], 0
-    constant = {"route": _constant(organizations[0])}
+    constant = {"routing": _constant(organizations[0])}
 
     def run(service: Service, numbers: int) -> Run:
         calls = int(PREPARED_PER_SECOND * max(1.0, seconds))

@@ -43,7 +43,7 @@ def constants(answers: dict[str, str]) -> Litestar:
 
     @post("/v1/routing/inbound", status_code=200)
     async def route_inbound(body: bytes) -> Response[bytes]:  # noqa: ARG001
-        return answer(answers["route"])
+        return answer(answers["routing"])
 
     @get("/healthz")
     async def health() -> Response[bytes]:
