@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NPM := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/npm/*/package-lock.json))
 
-.PHONY: help setup run test images simulate check format lock docs site bench
+.PHONY: help setup run test images simulate check format lock docs site bench soak
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ bench: setup ## measure, beside what bounds us
 	$(BIN)/python -m bench.calls
 	$(BIN)/python -m bench.stocking
 	$(BIN)/python -m bench.delivering
+	$(BIN)/python -m bench.growth
+
+soak: setup ## an ordinary day at half the limit; MINUTES=30
+	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),30)
 
 lock: ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-emit-package nambari-client --no-header --quiet --upgrade --output-file requirements.lock

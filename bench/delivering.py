@@ -102,8 +102,9 @@ def receiving() -> Iterator[Receiver]:
 
 
 @contextmanager
-def working(dsn: str, count: int) -> Iterator[None]:
+def working(dsn: str, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     ours = {"NAMBARI_DATABASE_URL": dsn, "NAMBARI_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8", "PATH": ""}
+    processes = []
     with ExitStack() as stack:
         for _ in range(count):
             process = subprocess.Popen(
@@ -113,7 +114,8 @@ def working(dsn: str, count: int) -> Iterator[None]:
             )
             stack.callback(process.wait)
             stack.callback(process.kill)
-        yield
+            processes.append(process)
+        yield processes
 
 
 def subscribe(connection: psycopg.Connection, urls: list[str]) -> str:

@@ -132,8 +132,8 @@ class Holdings:
         return list(range(self.organizations, self.count + 1, self.organizations))
 
 
-async def enrol(services: Services, count: int) -> list[Buyer]:
-    """So many organizations: verified, rich, each with a key."""
+async def enrol(services: Services, count: int, cents: int = CENTS) -> list[Buyer]:
+    """So many organizations: verified, with these credits, each with a key."""
     buyers = []
     for place in range(count):
         now = services.clock()
@@ -141,7 +141,7 @@ async def enrol(services: Services, count: int) -> list[Buyer]:
         operator = Attempt(caller=Caller(None, organization_id, Environment.LIVE), request_id="req_bench")
         await kyc.submit(services, operator, Applicant("Ada Example", "GB", ApplicantKind.INDIVIDUAL), now)
         await kyc.approve(services, operator, now)
-        await credit.top_up(services, operator, CENTS, None, now)
+        await credit.top_up(services, operator, cents, None, now)
         wanted = NewKey(organization_id=organization_id, environment=Environment.LIVE, name="bench")
         _, secret = await keys.create(services, wanted, "req_bench", now)
         buyers.append(Buyer(organization_id, secret))
@@ -215,6 +215,24 @@ def _in_parts(
 def local_place(turn: int) -> int:
     """Where the local number of this turn is, counting no others: they are six of every ten, and all of one price."""
     return turn // 6 * 10 + turn % 6
+
+
+def stock(dsn: str, for_sale: int) -> None:
+    """Only stock, in both environments, so many numbers in each."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(_RATES)
+        connection.execute("SELECT setseed(0.5)")
+        connection.execute(_STOCK, {"held": 0, "first": 1, "last": for_sale})
+        connection.execute(_ALSO_FOR_TESTS)
+        connection.execute("VACUUM (ANALYZE)")
+
+
+_ALSO_FOR_TESTS = """
+    INSERT INTO inventory (id, environment, number, country, type, area_code, locality, capabilities, carrier, status,
+                           available_since, created_at)
+    SELECT replace(id, 'inv_', 'inv_test_'), 'test', number, country, type, area_code, locality, capabilities, carrier,
+           status, available_since, created_at FROM inventory
+"""
 
 
 def first_local_turn(held: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from litestar import Litestar, Response, get, post
 
+from bench import gatherer
 from bench.sampling import Sampler
 from nambari.api.app import create_app, with_request_id
 from nambari.server import configure, settle
@@ -56,6 +57,8 @@ def constants(answers: dict[str, str]) -> Litestar:
 async def serve(wanted: dict[str, Any]) -> None:
     settings = Settings(data_dir=Path("/nonexistent"), database_connections=wanted["connections"])
     answers = wanted["constants"]
+    if wanted["gathering"]:
+        gatherer.install()
     app = with_request_id(constants(answers)) if answers else create_app(settings, wanted["dsn"])
     server = uvicorn.Server(configure(app, host="127.0.0.1", port=wanted["port"]))
     settle()

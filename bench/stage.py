@@ -97,8 +97,10 @@ def _cpu_seconds(pid: int) -> float:
 
 
 @contextmanager
-def service(dsn: str, connections: int, constants: dict[str, str] | None = None) -> Iterator[Service]:
-    """The service on this database, or the same server with constants for answers."""
+def service(
+    dsn: str, connections: int, constants: dict[str, str] | None = None, *, gathering: bool = False
+) -> Iterator[Service]:
+    """The service on this database, or the same server with constants for answers. `gathering` is an experiment."""
     port = _free_port()
     begun = time.perf_counter()
     process = subprocess.Popen(
@@ -107,6 +109,7 @@ def service(dsn: str, connections: int, constants: dict[str, str] | None = None)
     try:
         assert process.stdin is not None
         wanted: dict[str, Any] = {"dsn": dsn, "connections": connections, "port": port, "constants": constants}
+        wanted["gathering"] = gathering
         process.stdin.write(json.dumps(wanted) + "\n")
         process.stdin.flush()
         _await_answer(process, port)

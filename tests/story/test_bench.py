@@ -3,14 +3,21 @@
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from bench import charts, soak
+from bench.customers import Counted
+from bench.watch import Sample
 
 ROOT = Path(__file__).parents[2]
 
 
-def printed(module: str) -> str:
+def printed(module: str, *options: str) -> str:
     """What it prints with --quick; that it ends well is part of it."""
-    command = [sys.executable, "-m", module, "--quick"]
+    command = [sys.executable, "-m", module, "--quick", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -56,3 +63,88 @@ def test_deliveries_are_measured_beside_a_bare_loop_and_beside_one_that_hangs() 
         assert int(rate.replace(",", "")) > 0, name
     for name in ("alone", "beside one that never answers"):
         assert re.search(rf"^{name} +\d+ +\d+$", told, re.MULTILINE), name
+
+
+# ── Growth, and its charts ───────────────────────────────────────────────────────────────────────────────────────
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_growth_is_measured_at_each_size_and_drawn_from_the_same_figures(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- measured: growth -->\n<!-- /measured: growth -->\n<!-- drawn -->\n<!-- /drawn -->\n")
+    parts = ("get", "purchase", "routing", "renewals")
+    told = printed("bench.growth", "--only", *parts, "--write", str(page))
+    slopes = dict(re.findall(r"^(\w+) +[1-9][\d,]* +[1-9][\d,]* +([\d.]+)$", told, re.MULTILINE))
+    assert set(slopes) == set(parts), told
+    assert told.strip() in page.read_text()
+    images = re.findall(r"^!\[(.+)\]\((images/[a-z-]+\.svg)\)$", page.read_text(), re.MULTILINE)
+    assert [path for _, path in images] == ["images/growth-operations.svg", "images/growth-ratios.svg"]
+    for part in parts:
+        assert f"{part} {slopes[part]} times as long" in images[0][0]
+    for _, path in images:
+        drawn = ET.parse(tmp_path / path).getroot()
+        assert {each.text for each in drawn.iter(f"{SVG}text")} >= set(parts)
+
+
+def test_a_chart_of_the_same_figures_is_the_same_file_and_runs_nothing(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "growth.svg" for folder in ("one", "two")]
+    for file in files:
+        charts.lines(file, "Milliseconds", ["10", "1,000"], {"get": [1.5, 2.0], "search": [0.2, 30.0]})
+    one, two = (file.read_bytes() for file in files)
+    assert one == two
+    assert b"prefers-color-scheme:dark" in one
+    assert not re.search(rb"<script|<!--|href=\"http", one)
+
+
+# ── The soak ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_short_soak_leaves_every_invariant_whole_and_says_so(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- measured: soak -->\n<!-- /measured: soak -->\n")
+    told = printed("bench.soak", "--write", str(page))
+    assert re.search(
+        rf"^invariants: {len(soak.INVARIANTS)} of {len(soak.INVARIANTS)} hold\nproblems: none$", told, re.MULTILINE
+    )
+    for kind in ("search", "get", "list", "purchase", "patch"):
+        assert re.search(rf"^{kind} +[1-9]\d* +\d+ +0 ", told, re.MULTILINE), told
+    assert re.search(r"deliveries: [1-9][\d,]* arrived, 0 still wait", told)
+    for name in ("memory of the service, MB", "connections to the database", "dead rows"):
+        assert re.search(rf"^{re.escape(name)} +\d", told, re.MULTILINE), told
+    assert told.strip() in page.read_text()
+
+
+def seen(megabytes: float) -> Sample:
+    memory = {"service": megabytes * 2**20, "worker": 70 * 2**20}
+    rest = dict.fromkeys(("at", "connections", "database_bytes", "dead_rows", "live_rows", "waiting"), 0.0)
+    return Sample(memory_bytes=memory, files={"service": 30, "worker": 30}, **rest)
+
+
+@pytest.mark.parametrize(
+    ("different", "problem"),
+    [
+        ({}, None),
+        ({"broken": ["no balance is below its floor"]}, "broken: no balance is below its floor"),
+        ({"late": 3}, "late: 3 events and deliveries still wait"),
+        ({"samples": [seen(80 + 20 * step) for step in range(10)]}, "grown: the service by 160 MB"),
+        (
+            {"counted": {"get": Counted(Counter(failed=1), [(1.0, 0.1)], ["500"])}},
+            "failed: 1 of get, the first with 500",
+        ),
+    ],
+)
+def test_a_soak_that_went_wrong_says_what_did(different: dict[str, object], problem: str | None) -> None:
+    well = {
+        "limit_per_second": 100.0,
+        "asked_per_second": 50.0,
+        "minutes": 1.0,
+        "counted": {"get": Counted(Counter(done=1), [(1.0, 0.1)])},
+        "samples": [seen(80)] * 10,
+        "arrived": 1,
+        "late": 0,
+        "broken": [],
+    }
+    soaked = soak.Soaked(**(well | different))
+    assert soak.problems(soaked) == ([problem] if problem else [])
+    assert (problem or "problems: none") in soak.tables(soaked)
