@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -14,7 +15,7 @@ from statistics import median
 import psycopg
 from tests.cast import INVARIANTS
 
-from bench import machine, pages, pool, report, stage
+from bench import machine, pages, pool, progress, report, stage
 from bench.cases import Case, Stage, buying_cases
 from bench.customers import Line
 from bench.figures import Figures, summarize
@@ -53,7 +54,9 @@ async def enrol(dsn: str, count: int, cents: int = pool.CENTS) -> list[Buyer]:
         return await pool.enrol(services, count, cents)
 
 
-def compare(dsn: str, folder: Path, numbers: int, most: int, rounds: int) -> list[Compared]:
+def compare(
+    dsn: str, folder: Path, numbers: int, most: int, rounds: int, tell: Callable[[str], None]
+) -> list[Compared]:
     """By turns: many buyers, and one buyer with few connections and with many."""
     buyers = asyncio.run(enrol(dsn, 16))
     found = []
@@ -77,7 +80,8 @@ def compare(dsn: str, folder: Path, numbers: int, most: int, rounds: int) -> lis
             stage.service(dsn, connections) as plain,
             stage.service(dsn, connections, gathering=True) as gathering,
         ):
-            for _ in range(rounds):
+            for turn in range(1, rounds + 1):
+                tell(f"{name}, {connections} at once: round {turn} of {rounds}")
                 ours.append(plain.load(case.work().clients, 5.0, 201, once=True))
                 gathered.append(gathering.load(case.work().clients, 5.0, 201, once=True))
                 work = case.work()
@@ -143,14 +147,18 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this Markdown page")
     asked = parser.parse_args()
     numbers, most, rounds = (QUICK_NUMBERS, QUICK_PURCHASES, 1) if asked.quick else (NUMBERS, MOST, asked.rounds)
+    tell = progress.telling()
     with stage.database() as (dsn, folder):
         described = machine.describe(dsn, folder) | {
             "measured": f"medians of {rounds} interleaved runs of {most:,} purchases, one service with 1 process"
         }
+        tell(f"stocking {numbers:,} numbers")
         pool.stock(dsn, numbers)
-        found = compare(dsn, folder, numbers, most, rounds)
+        found = compare(dsn, folder, numbers, most, rounds, tell)
+        tell("short of credits")
         answers = short_of_credits(dsn, numbers // 10 * 6 - 1)
         wrong = broken(dsn)
+    tell("done")
     told = ", ".join(f"{count} {what}" for what, count in answers.items())
     text = "\n\n".join(
         [

@@ -6,7 +6,6 @@ figure to look at is the slope: how many times as long a request takes at the la
 
 import argparse
 import asyncio
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import machine, pages, pool, renewing, stage
+from bench import machine, pages, pool, progress, renewing, stage
 from bench.cases import Case, Stage, buying_cases, reading_cases, routing_case, searching_cases
 from bench.measure import Bench
 from bench.pgbench import Pgbench
@@ -152,11 +151,7 @@ def main() -> None:
     sizes = sorted(set(wanted.sizes or (QUICK_SIZES if wanted.quick else SIZES)))
     rounds, seconds, connections = (1, 0.3, 4) if wanted.quick else (wanted.rounds, wanted.seconds, 16)
     plan = Plan(tuple(wanted.only), rounds, seconds, connections)
-    begun = time.monotonic()
-
-    def tell(what: str) -> None:
-        print(f"{time.monotonic() - begun:6.0f} s  {what}", file=sys.stderr, flush=True)
-
+    tell = progress.telling()
     grown = [measure(size, plan, tell) for size in sizes]
     tell("done")
     described = grown[0].described | {

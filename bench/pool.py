@@ -183,7 +183,7 @@ def fill(
         connection.execute("CHECKPOINT")
 
 
-PART = 500_000
+PART = 250_000
 _QUICKLY = """
     SET session_replication_role = replica; SET synchronous_commit = off; SET maintenance_work_mem = '1GB';
     SET max_parallel_maintenance_workers = 2; SET work_mem = '256MB'
@@ -207,9 +207,12 @@ def _in_parts(
             connection.execute("SELECT setseed(%s)", [begin % 9973 / 9973])
             connection.execute(statement, {**values, "first": begin, "last": min(begin + PART - 1, last)})
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as workers:
+    workers = ThreadPoolExecutor(max_workers=os.cpu_count())
+    try:
         for part, _ in enumerate(workers.map(do, range(first, last + 1, PART)), start=1):
             tell(min(part * PART, last))
+    finally:  # interrupted, it ends with the parts that are being done
+        workers.shutdown(cancel_futures=True)
 
 
 def local_place(turn: int) -> int:
@@ -217,13 +220,14 @@ def local_place(turn: int) -> int:
     return turn // 6 * 10 + turn % 6
 
 
-def stock(dsn: str, for_sale: int) -> None:
-    """Only stock, in both environments, so many numbers in each."""
+def stock(dsn: str, for_sale: int, *, for_tests: bool = False) -> None:
+    """Only stock: so many numbers, and as many in the test environment if that is wanted, too."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(_RATES)
         connection.execute("SELECT setseed(0.5)")
         connection.execute(_STOCK, {"held": 0, "first": 1, "last": for_sale})
-        connection.execute(_ALSO_FOR_TESTS)
+        if for_tests:
+            connection.execute(_ALSO_FOR_TESTS)
         connection.execute("VACUUM (ANALYZE)")
 
 

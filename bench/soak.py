@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from tests.cast import INVARIANTS
 
-from bench import customers, machine, pages, pool, report, stage
+from bench import customers, machine, pages, pool, progress, report, stage
 from bench.customers import Counted, Customer, Line
 from bench.delivering import Receiver, receiving, working
 from bench.figures import percentile
@@ -54,10 +54,6 @@ class Soaked:
     arrived: int
     late: int
     broken: list[str]
-
-
-def tell(begun: float, what: str) -> None:
-    print(f"{time.monotonic() - begun:6.0f} s  {what}", file=sys.stderr, flush=True)
 
 
 # ── Who takes part ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -245,16 +241,16 @@ def main() -> int:
     minutes, limit_seconds, numbers = (
         (1 / 3, 2.0, QUICK_STOCK) if wanted.quick else (wanted.minutes, LIMIT_SECONDS, STOCK)
     )
-    begun = time.monotonic()
+    tell = progress.telling()
     with stage.database() as (dsn, folder):
         described = machine.describe(dsn, folder) | {
             "measured": f"{CUSTOMERS} customers, half of them in the test environment, {numbers:,} numbers for sale in"
             " each; one service, one worker, one receiver of webhooks"
         }
-        tell(begun, f"stocking {numbers:,} numbers")
-        pool.stock(dsn, numbers)
-        soaked = soak(dsn, minutes, limit_seconds, lambda what: tell(begun, what))
-    tell(begun, "done")
+        tell(f"stocking {numbers:,} numbers")
+        pool.stock(dsn, numbers, for_tests=True)
+        soaked = soak(dsn, minutes, limit_seconds, tell)
+    tell("done")
     text = f"{report.header(described)}\n\n{tables(soaked)}"
     print(text)
     if wanted.write:

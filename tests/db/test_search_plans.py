@@ -273,6 +273,19 @@ async def test_a_list_never_scans_the_numbers_of_others(
     assert [scans(plan, MOST_LISTED) for plan in connection.plans] == [[]] * len(connection.plans)
 
 
+@pytest.mark.parametrize("wanted", [{}, {"country": "GB"}], ids=named)
+async def test_what_is_held_is_counted_in_the_index_that_is_small(
+    filled: str, settings: Settings, wanted: dict[str, Any]
+) -> None:
+    async with explaining(filled, settings) as connection:
+        await phone_numbers.page(
+            connection, "org_1", Environment.LIVE, Filter(**wanted), limit=LIMIT, offset=0, starting_after=None
+        )
+    for plan in connection.plans:
+        counted = [node for part in nodes(plan) if part["Node Type"] == "Aggregate" for node in nodes(part)]
+        assert [node["Index Name"] for node in counted if "Index Name" in node] == ["phone_numbers_held"]
+
+
 # ── Or this test would pass whatever happens ─────────────────────────────────────────────────────────────────────
 
 
@@ -305,7 +318,7 @@ async def test_a_list_without_its_index_is_found(filled: str, settings: Settings
     async with open_services(settings, filled) as services, services.database.reading() as connection:
         dropped = connection.transaction()
         await dropped.start()
-        await connection.execute("DROP INDEX phone_numbers_newest")
+        await connection.execute("DROP INDEX phone_numbers_newest, phone_numbers_held")
         explained = Explaining(connection)
         await phone_numbers.page(
             explained, "org_1", Environment.LIVE, Filter(), limit=LIMIT, offset=0, starting_after=None
