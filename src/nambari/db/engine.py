@@ -40,6 +40,7 @@ _UNREACHABLE = (
     asyncpg.InsufficientResourcesError,  # class 53: disk full, too many connections
     asyncpg.TransactionRollbackError,  # class 40
     asyncpg.LockNotAvailableError,  # a lock that another kept for too long
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, which was the primary or is still to become it
     asyncpg.InterfaceError,  # the driver's own word for a connection that is gone
     asyncpg.InternalClientError,  # and for one that was told of its end, and has not seen it yet
     ConnectionError,
@@ -88,8 +89,12 @@ async def _reaching() -> AsyncIterator[None]:
             ) from None
 
 
+STATEMENTS_KEPT = 100
+"""How many prepared statements the driver keeps for each connection; as it does by itself."""
 _SESSION = {"application_name": "nambari", "timezone": "UTC", "datestyle": "ISO", "jit": "off"}
 """What every session is set to, whatever the server's own settings are: instants come as text, and are read so."""
+_SESSION_OF_POOLER = {name: value for name, value in _SESSION.items() if name != "jit"}
+"""The same of a session with PgBouncer, which refuses what it cannot keep apart: `jit` is set where it connects."""
 
 
 async def _prepare(connection: Any) -> None:
@@ -112,27 +117,34 @@ async def fetch_planned_for(connection: Connection, statement: str, *values: Any
     return rows
 
 
-async def connect(dsn: str, *, connections: int, timeout_seconds: float) -> Pool:
+async def connect(dsn: str, *, connections: int, timeout_seconds: float, pooled: bool = False) -> Pool:
     """A pool of at most `connections`, one of them open: it shows that there is a database. Raises DatabaseUnavailable.
 
     Sessions carry no state: no SET, no LISTEN, no temporary table on its connections, so that nothing has to be
-    reset between their users, which would be a round trip for each.
+    reset between their users, which would be a round trip for each. `pooled`: at `dsn` is a pooler that gives each
+    transaction any of its sessions, so that not even a prepared statement is there for the next one.
     """
+    pool = make_pool(dsn, connections=connections, timeout_seconds=timeout_seconds, pooled=pooled)
+    async with _reaching():
+        pool.give(await pool.take())
+    return pool
+
+
+def make_pool(dsn: str, *, connections: int, timeout_seconds: float, pooled: bool = False) -> Pool:
+    """As `connect`, of a server that need not be there yet."""
 
     async def open_connection() -> Connection:
         connection = await asyncpg.connect(
             dsn,
             timeout=timeout_seconds,
             command_timeout=timeout_seconds,
-            server_settings=_SESSION,
+            server_settings=_SESSION_OF_POOLER if pooled else _SESSION,
+            statement_cache_size=0 if pooled else STATEMENTS_KEPT,
         )
         await _prepare(connection)
         return connection
 
-    pool = Pool(open_connection, connections, timeout_seconds)
-    async with _reaching():
-        pool.give(await pool.take())
-    return pool
+    return Pool(open_connection, connections, timeout_seconds)
 
 
 class Loan:
@@ -156,8 +168,8 @@ class Loan:
             return
         if isinstance(error, asyncio.CancelledError | TimeoutError):
             await self._pool.abandon(self._connection)  # its statement may still be running
-        elif isinstance(error, asyncpg.InternalClientError):
-            self._pool.discard(self._connection)  # it is ending, and does not say so
+        elif isinstance(error, asyncpg.InternalClientError | asyncpg.ReadOnlySQLTransactionError):
+            self._pool.discard(self._connection)  # it is ending, and does not say so; or leads to a standby
         else:
             self._pool.give(self._connection)
         told = _in_our_words(error)
@@ -166,7 +178,10 @@ class Loan:
 
 
 class Database:
-    """The pool, with the wait for a connection bounded: a full pool queues, then says so."""
+    """The pool, with the wait for a connection bounded: a full pool queues, then says so.
+
+    `dsn` is of the server itself, also where the pool's connections go to a pooler.
+    """
 
     def __init__(self, pool: Pool, dsn: str, timeout_seconds: float) -> None:
         self._pool = pool
@@ -185,7 +200,7 @@ class Database:
 
     @asynccontextmanager
     async def bulk(self) -> AsyncIterator[Connection]:
-        """A connection of its own, outside the pool, for work of minutes: imports and exports."""
+        """A connection of its own to the server itself, for work of minutes that keeps a session: imports, exports."""
         async with _reaching():
             connection = await asyncpg.connect(self._dsn, timeout=self._timeout_seconds, server_settings=_SESSION)
         async with translated():

@@ -31,15 +31,14 @@ def migrate(dsn: str) -> None:
 
 
 def _main() -> None:
-    import sqlalchemy  # noqa: PLC0415 - here and not above: it must not load in the service
+    import psycopg  # noqa: PLC0415 - here and not above: it must not load in the service
+    import sqlalchemy  # noqa: PLC0415
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
     dsn = sys.stdin.read().strip()
-    scheme, rest = dsn.split("://", 1)
-    engine = sqlalchemy.create_engine(
-        f"{scheme.replace('postgres', 'postgresql', 1) if scheme == 'postgres' else scheme}+psycopg://{rest}"
-    )
+    # libpq reads the URL, and SQLAlchemy does not: a URL may name several hosts, of which one is the primary.
+    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
     config = Config()
     config.set_main_option("script_location", str(STEPS.parent))
     with engine.connect() as connection:

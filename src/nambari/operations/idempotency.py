@@ -100,6 +100,7 @@ async def _once(
             raise still_running()
         kept = await kept_answers.find(connection, *tenant, key)
         if kept is not None:
+            await kept_answers.confirm(connection)
             return replay(kept, attempt, kind)
         try:
             async with connection.transaction():  # a savepoint: a refusal undoes the act, and is itself kept

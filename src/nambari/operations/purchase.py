@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 
-from nambari.db import inventory, purchases
+from nambari.db import inventory, kept_answers, purchases
 from nambari.db.engine import Conflict, DatabaseUnavailable, Deadlock
 from nambari.db.purchases import Outcome, Record
 from nambari.domain import testing
@@ -92,6 +92,8 @@ async def _decide(
             capped_key_id=caller.key_id if caller.bounds.monthly_cap_cents is not None else None,
             month=month_of(now),
         )
+        if kept is not None:
+            await kept_answers.confirm(connection)
     if kept is not None:
         return idempotency.replay(kept, attempt, PhoneNumber)
     if caller.environment is Environment.TEST:
