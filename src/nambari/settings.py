@@ -19,6 +19,7 @@ OF_CUSTOMERS = frozenset({"NAMBARI_API_KEY", "NAMBARI_BASE_URL"})
 _AGING_RULE = re.compile(
     r"(?:[A-Z]{2}(?:/(?:local|mobile|toll_free))?=)?(?:[0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)"
 )
+_POSTGRESQL = ("postgresql://", "postgres://")
 _WAIT = re.compile(r"[0-9]{1,7}")
 
 
@@ -40,6 +41,19 @@ class Settings:
     database_url: str = _setting(
         "",
         "The PostgreSQL (15 or newer) to use, as a URL; empty runs an embedded server under the data folder.",
+    )
+    pooler_url: str = _setting(
+        "",
+        "A PgBouncer in transaction mode in front of that PostgreSQL, as a URL: requests and sweeps go through it. What"
+        " needs a session, as migrations, imports and backups do, goes to NAMBARI_DATABASE_URL itself.",
+    )
+    replica_url: str = _setting(
+        "",
+        "A streaming replica of that PostgreSQL, as a URL: searches, lists, history and statements are read there"
+        " while it has what the organization that asks has written; else, and for all the rest, the primary is asked.",
+    )
+    replica_lag_seconds: float = _setting(
+        1.0, "How old what a replica shows may be, seconds, above 0 and at most 60; behind by more, it is not asked."
     )
     data_dir: Path = _setting(
         Path(platformdirs.user_data_dir("nambari", appauthor=False)),
@@ -209,13 +223,18 @@ def _check(settings: Settings) -> None:
             raise InvalidSetting(f"{variable(name)} must be {rule}, not {getattr(settings, name)!r}.")
 
     url = settings.database_url
-    if url and not url.startswith(("postgresql://", "postgres://")):
+    if url and not url.startswith(_POSTGRESQL):
         raise InvalidSetting(f"{variable('database_url')} must be a postgresql:// URL.")  # it may hold a password
+    for name in ("pooler_url", "replica_url"):
+        url = getattr(settings, name)
+        if url and not url.startswith(_POSTGRESQL):
+            raise InvalidSetting(f"{variable(name)} must be a postgresql:// URL.")  # as above
     if settings.rate_limit_url and not _names_a_counter(settings.rate_limit_url):
         raise InvalidSetting(f"{variable('rate_limit_url')} must be a valkey:// or redis:// URL.")  # as above
     most = 100_000  # each is remembered for a second
     need(0 <= settings.enterprise_requests_per_second <= most, "enterprise_requests_per_second", f"0 to {most}")
     need(0 <= settings.enterprise_requests_per_day < 2**31, "enterprise_requests_per_day", "0 to 2147483647")
+    need(0 < settings.replica_lag_seconds <= 60, "replica_lag_seconds", "above 0 and at most 60")
     need(1 <= settings.database_connections <= 500, "database_connections", "between 1 and 500")
     need(0 < settings.database_timeout_seconds <= 600, "database_timeout_seconds", "above 0 and at most 600")
     need(0 <= settings.key_cache_seconds <= 0.9, "key_cache_seconds", "between 0 and 0.9")

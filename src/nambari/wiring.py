@@ -19,6 +19,7 @@ from typeid import TypeID
 from nambari.carriers.base import Carrier
 from nambari.db import embedded, engine
 from nambari.db.engine import Database
+from nambari.db.replica import TIMEOUT_SECONDS, Replica
 from nambari.domain.access import SECRET_LENGTH, SECRET_LETTERS
 from nambari.domain.question import Heard
 from nambari.domain.reach import Network, networks
@@ -26,7 +27,7 @@ from nambari.domain.release import Aging
 from nambari.domain.routing import Cause
 from nambari.domain.webhook import WAITS, AnswersShown, may_show
 from nambari.sending import TOTAL_SECONDS, Message, Resolve, Sender
-from nambari.settings import Settings
+from nambari.settings import InvalidSetting, Settings, variable
 
 
 def read_clock() -> datetime:
@@ -96,6 +97,8 @@ class Services:
     chance: Callable[[], float] = chance
     carriers: Mapping[str, Carrier] = field(default_factory=dict)
     """By name; none unless the settings name some. They are asked in the live environment alone."""
+    replica: Replica | None = None
+    """Where lists are read, if there is one: operations/look.py."""
 
     @property
     def webhook_networks(self) -> tuple[Network, ...]:
@@ -141,9 +144,15 @@ class Server:
 
 
 def attach_server(settings: Settings) -> Server:
-    """The server that the settings name, or the embedded one, started if need be. Blocks while it starts."""
+    """The server that the settings name, or the embedded one, started if need be. Blocks while it starts.
+
+    Raises InvalidSetting where something stands in front of a server that is not named.
+    """
     if settings.database_url:
         return Server(settings.database_url, lambda: None)
+    for name in ("pooler_url", "replica_url"):
+        if getattr(settings, name):
+            raise InvalidSetting(f"{variable(name)} needs {variable('database_url')}: the server that it belongs to.")
     server = embedded.attach(settings.data_dir)
     return Server(server.dsn, server.close)
 
@@ -265,13 +274,27 @@ def _public_authorities() -> ssl.SSLContext:
 @asynccontextmanager
 async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Services]:
     pool = await engine.connect(
-        dsn,
+        settings.pooler_url or dsn,
         connections=settings.database_connections,
         timeout_seconds=settings.database_timeout_seconds,
+        pooled=bool(settings.pooler_url),
     )
     database = Database(pool, dsn, settings.database_timeout_seconds)
+    replica = _replica(settings)
     try:
         async with open_carriers(settings) as carriers:
-            yield Services(settings, database, carriers=carriers)
+            yield Services(settings, database, replica=replica, carriers=carriers)
     finally:
         await database.close()
+        if replica is not None:
+            await replica.close()
+
+
+def _replica(settings: Settings) -> Replica | None:
+    """It need not be there yet."""
+    if not settings.replica_url:
+        return None
+    pool = engine.make_pool(
+        settings.replica_url, connections=settings.database_connections, timeout_seconds=TIMEOUT_SECONDS
+    )
+    return Replica(pool, settings.replica_lag_seconds)

@@ -11,6 +11,9 @@ from nambari.settings import InvalidSetting, Settings, half_set_up, read, read_a
 
 GIVEN: dict[str, tuple[str, Any]] = {
     "database_url": ("postgres://nambari@db.example.com/nambari", "postgres://nambari@db.example.com/nambari"),
+    "pooler_url": ("postgresql://nambari@pooler.example.com:6432/nambari",) * 2,
+    "replica_url": ("postgresql://nambari@replica.example.com/nambari",) * 2,
+    "replica_lag_seconds": ("0.5", 0.5),
     "data_dir": ("~/nambari", Path.home() / "nambari"),
     "database_connections": ("25", 25),
     "database_timeout_seconds": ("2.5", 2.5),
@@ -99,6 +102,10 @@ def test_what_is_not_ours_is_left_alone() -> None:
     [
         ("database_url", "mysql://db/nambari"),
         ("database_url", "db.example.com"),
+        ("pooler_url", "pooler.example.com:6432"),
+        ("replica_url", "mysql://replica.example.com"),
+        ("replica_lag_seconds", "0"),
+        ("replica_lag_seconds", "61"),
         ("database_connections", "0"),
         ("database_connections", "501"),
         ("database_connections", "ten"),

@@ -37,6 +37,7 @@ from nambari.api.limits import open_limiter
 from nambari.api.reading import StrictRequest
 from nambari.domain.e164 import load_place_names
 from nambari.domain.limits import allowances
+from nambari.operations.look import remember
 from nambari.settings import Settings
 from nambari.wiring import Services, new_id, open_asking, open_services
 
@@ -119,7 +120,8 @@ async def _running(beside: Beside | None, services: Services) -> AsyncIterator[N
 def with_request_id(app: ASGIApp) -> ASGIApp:
     """Give each request an id before anything looks at it, and each answer its X-Request-Id.
 
-    Each answer also gets what was put in the request's `state["headers"]` on the way.
+    Each answer also gets what was put in the request's `state["headers"]` on the way. What `state["writer"]` wrote is
+    in what it reads from the moment that it is answered.
     HEAD is answered as GET is, without the body: wherever there is a GET.
     """
 
@@ -136,6 +138,8 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if message["status"] < 400 and (writer := state.get("writer")) is not None:
+                    await remember(inner["litestar_app"].state.services, writer)
                 headers = [*message.get("headers", ()), header, *state.get("headers", ())]
                 message["headers"] = _with_methods(headers, inner) if message["status"] in _TELLING_METHODS else headers
             elif inner is not scope:

@@ -1,21 +1,25 @@
 """What happened, and who did it? To one number, or in the whole organization."""
 
+from typing import Any, TypeAlias
+
 from litestar import Router, get
 from litestar.params import FromPath
 
-from nambari.api.listing import unknown_cursor
+from nambari.api.listing import page_of_tenant
 from nambari.api.phone_numbers import require_id_form
 from nambari.api.queries import AuditListing, Listing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.records import AuditPage, HistoryPage, audit_record, history_record
-from nambari.api.requests import caller, services
 from nambari.db import events, phone_numbers
+from nambari.db.engine import Connection
 from nambari.db.events import Filter
-from nambari.db.paging import UnknownCursor
+from nambari.db.paging import Page
 from nambari.domain import refusals
-from nambari.domain.access import Scope
+from nambari.domain.access import Environment, Scope
 from nambari.domain.events import MEANT, OF_CHANGES
 from nambari.operations.configure import number_not_found
+
+_Events: TypeAlias = Page[dict[str, Any]]
 
 
 @get(
@@ -34,22 +38,13 @@ async def get_history(request: StrictRequest, number_id: FromPath[str]) -> Histo
     """
     asked = read_query(request.scope["query_string"], Listing)
     require_id_form(number_id)
-    who = caller(request)
-    tenant = (who.organization_id, who.environment)
-    try:
-        async with services(request).database.reading() as connection:
-            if await phone_numbers.find(connection, *tenant, number_id) is None:
-                raise number_not_found()
-            page = await events.page(
-                connection,
-                *tenant,
-                Filter(subject_id=number_id),
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+
+    async def read(connection: Connection, organization_id: str, environment: Environment, **page: Any) -> _Events:
+        if await phone_numbers.find(connection, organization_id, environment, number_id) is None:
+            raise number_not_found()
+        return await events.page(connection, organization_id, environment, Filter(subject_id=number_id), **page)
+
+    page = await page_of_tenant(request, asked, read)
     return HistoryPage(
         history=[history_record(each) for each in page.items],
         total=page.total,
@@ -74,22 +69,9 @@ async def list_audit(request: StrictRequest) -> AuditPage:
     It is for those who administer the organization: hence the scope, which they need for its keys too.
     """
     asked = read_query(request.scope["query_string"], AuditListing)
-    who = caller(request)
     names = MEANT[asked.event.value] if asked.event else None if asked.subject_id else OF_CHANGES
     wanted = Filter(subject_id=asked.subject_id, names=names)
-    try:
-        async with services(request).database.reading() as connection:
-            page = await events.page(
-                connection,
-                who.organization_id,
-                who.environment,
-                wanted,
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+    page = await page_of_tenant(request, asked, events.page, wanted)
     return AuditPage(
         records=[audit_record(each) for each in page.items],
         total=page.total,

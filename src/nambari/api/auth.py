@@ -25,6 +25,7 @@ from nambari.domain.refusals import InsufficientScope, InvalidApiKey, MissingApi
 from nambari.operations import keys
 from nambari.wiring import Services
 
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_CACHED = 10_000
 
 
@@ -75,6 +76,8 @@ async def authorize(request: Request[Any, Any, Any]) -> None:
         raise refusal
     assert key is not None  # noqa: S101 - no key is a refusal
     connection["auth"] = _as_operator(key, wanted) if wanted.get("serves_operators", False) else _as_caller(key)
+    if connection["method"] not in READING and key.organization_id is not None:
+        connection["state"]["writer"] = connection["auth"]
     if connection["query_string"] and wanted["query"] is None:
         refuse_query(connection["query_string"])
 

@@ -2,13 +2,12 @@
 
 from litestar import Router, get
 
-from nambari.api.listing import unknown_cursor
+from nambari.api.listing import page_of_tenant
 from nambari.api.queries import Listing
 from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import caller, services
 from nambari.api.shapes import Credits, Transaction, TransactionPage
 from nambari.db import credits
-from nambari.db.paging import UnknownCursor
 from nambari.domain.access import Scope
 
 
@@ -39,22 +38,10 @@ async def get_credits(request: StrictRequest) -> Credits:
 async def list_transactions(request: StrictRequest) -> TransactionPage:
     """Newest first."""
     asked = read_query(request.scope["query_string"], Listing)
-    who, given = caller(request), services(request)
-    try:
-        async with given.database.reading() as connection:
-            page = await credits.statement(
-                connection,
-                who.organization_id,
-                who.environment,
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+    page = await page_of_tenant(request, asked, credits.statement)
     return TransactionPage(
         transactions=[Transaction(**line) for line in page.items],  # type: ignore[arg-type]
-        currency=given.settings.currency,
+        currency=services(request).settings.currency,
         total=page.total,
         limit=asked.limit,
         offset=asked.offset,

@@ -1,5 +1,7 @@
 """Which events have I missed? The list for catching up, oldest first."""
 
+from typing import Any
+
 from litestar import Router, get
 
 from nambari.api.listing import unknown_cursor
@@ -8,9 +10,11 @@ from nambari.api.reading import StrictRequest, read_query
 from nambari.api.requests import caller, services
 from nambari.api.shapes_of_webhooks import EventPage, event
 from nambari.db import events
+from nambari.db.engine import Connection
 from nambari.db.paging import UnknownCursor
 from nambari.domain.access import Scope
 from nambari.domain.events import SUBSCRIPTIONS
+from nambari.operations.look import look
 
 
 @get(
@@ -29,16 +33,19 @@ async def list_events(request: StrictRequest) -> EventPage:
     asked = read_query(request.scope["query_string"], EventListing)
     who = caller(request)
     names = [str(each) for each in SUBSCRIPTIONS[asked.type.value if asked.type else "*"]]
+
+    async def one_page(connection: Connection) -> tuple[list[dict[str, Any]], bool]:
+        return await events.announced(
+            connection,
+            who.organization_id,
+            who.environment,
+            names,
+            limit=asked.limit,
+            starting_after=asked.starting_after,
+        )
+
     try:
-        async with services(request).database.reading() as connection:
-            rows, has_more = await events.announced(
-                connection,
-                who.organization_id,
-                who.environment,
-                names,
-                limit=asked.limit,
-                starting_after=asked.starting_after,
-            )
+        rows, has_more = await look(services(request), who, one_page)
     except UnknownCursor:
         raise unknown_cursor() from None
     return EventPage(events=[event(each) for each in rows], limit=asked.limit, has_more=has_more)

@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from nambari.api import shapes, shapes_of_time
 from nambari.api.answers import Answer
 from nambari.api.errors import OF_BODIES
-from nambari.api.listing import unknown_cursor
+from nambari.api.listing import page_of_tenant
 from nambari.api.queries import NumberListing, NumberSearch, Release
 from nambari.api.reading import StrictRequest, query_of, query_values, read_query
 from nambari.api.requests import attempt, caller, clock_of, is_id_form, patience, replay_headers, services
@@ -26,16 +26,18 @@ from nambari.api.shapes import (
 )
 from nambari.api.shapes_of_time import ReleaseForeseen, RestoreOrder
 from nambari.db import phone_numbers, requirements
-from nambari.db.paging import UnknownCursor
+from nambari.db.engine import Connection
+from nambari.db.paging import Page
 from nambari.db.phone_numbers import Filter
 from nambari.domain import refusals
 from nambari.domain.access import Scope
 from nambari.domain.offer import Search
 from nambari.domain.phone_number import check_fallback_differs
-from nambari.domain.purchase import Order
-from nambari.domain.requirements import missing
+from nambari.domain.purchase import Order, StockItem
+from nambari.domain.requirements import Standing, missing
 from nambari.operations import offer
 from nambari.operations.configure import configure, number_not_found
+from nambari.operations.look import look
 from nambari.operations.order import outcome
 from nambari.operations.purchase import purchase, quote
 from nambari.operations.release import foresee, release
@@ -64,7 +66,6 @@ async def list_numbers(request: StrictRequest) -> Answer[PhoneNumberPage | Avail
 
 
 async def _list(request: StrictRequest, asked: NumberListing) -> PhoneNumberPage:
-    who = caller(request)
     wanted = Filter(
         status=asked.status.value if asked.status else None,
         country=asked.country.value if asked.country else None,
@@ -74,19 +75,7 @@ async def _list(request: StrictRequest, asked: NumberListing) -> PhoneNumberPage
         contains=asked.contains,
         tag=asked.tag,
     )
-    try:
-        async with services(request).database.reading() as connection:
-            page = await phone_numbers.page(
-                connection,
-                who.organization_id,
-                who.environment,
-                wanted,
-                limit=asked.limit,
-                offset=asked.offset,
-                starting_after=asked.starting_after,
-            )
-    except UnknownCursor:
-        raise unknown_cursor() from None
+    page = await page_of_tenant(request, asked, phone_numbers.page, wanted)
     return PhoneNumberPage(
         phone_numbers=[shapes.listed_number(values) for values in page.items],
         total=page.total,
@@ -123,7 +112,8 @@ async def _search(request: StrictRequest, asked: NumberSearch) -> AvailableNumbe
         max_monthly_cost_cents=asked.max_monthly_cost_cents,
     )
     offered = await offer.ask(given, who.environment, search)
-    async with given.database.reading() as connection:
+
+    async def one_page(connection: Connection) -> tuple[Page[StockItem], Standing | None]:
         page = await offer.page(
             given,
             connection,
@@ -135,7 +125,9 @@ async def _search(request: StrictRequest, asked: NumberSearch) -> AvailableNumbe
             offset=asked.offset,
         )
         # Beside the search and not in it: the search walks an index, and what is required hangs on country and type.
-        standing = await requirements.standing(connection, who.organization_id, who.environment, search.country)
+        return page, await requirements.standing(connection, who.organization_id, who.environment, search.country)
+
+    page, standing = await look(given, who, one_page)
     assert standing is not None  # noqa: S101 - an organization is made with its cases
     now, currency = given.clock(), given.settings.currency
     return AvailableNumberPage(

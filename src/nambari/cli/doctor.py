@@ -113,7 +113,7 @@ def _setting(name: str, default: str, meaning: str, *, value: str, problem: str 
 def _text(name: str, value: Any) -> str:
     if name in SECRETS:
         return HIDDEN if value else ""
-    if name in {"database_url", "rate_limit_url"}:
+    if name.endswith("_url"):
         return without_password(value)
     return ",".join(value) if isinstance(value, tuple) else str(value)
 

@@ -100,6 +100,8 @@ async def enter(request: Asked) -> Response[str] | None:
         refusal, _ = await request.app.state.limiter.admit(key, buys=wanted.get("buys", False))
     if refusal is not None:
         raise refusal
+    if request.method == "POST":
+        request.scope["state"]["writer"] = here.caller
     return None
 
 
