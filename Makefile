@@ -64,6 +64,7 @@ bench: setup ## measure, beside what bounds us
 	$(BIN)/python -m bench.stocking
 	$(BIN)/python -m bench.delivering
 	$(BIN)/python -m bench.growth
+	$(BIN)/python -m bench.processes
 
 soak: setup ## an ordinary day at half the limit; MINUTES=30
 	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),30)

@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,13 +119,13 @@ def service(
 
 
 @contextmanager
-def served(dsn: str, workers: int) -> Iterator[Service]:
-    """The product's own `serve`, in so many processes."""
+def served(dsn: str, workers: int, settings: Mapping[str, str] | None = None) -> Iterator[Service]:
+    """The product's own `serve`, in so many processes, with variables of its environment besides."""
     port = _free_port()
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "nambari", "serve", f"--port={port}", f"--workers={workers}", "--no-worker"],
-        env={"NAMBARI_DATABASE_URL": dsn, "NAMBARI_LOG_LEVEL": "error", "PATH": ""},
+        env={"NAMBARI_DATABASE_URL": dsn, "NAMBARI_LOG_LEVEL": "error", "PATH": "", **(settings or {})},
         stdout=subprocess.DEVNULL,
         text=True,
     )

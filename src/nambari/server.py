@@ -24,6 +24,8 @@ HEAD_MAX_BYTES = 32 * 1024
 HEAD_TIMEOUT_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 30
 GRACE_SECONDS = 25
+HUNG_SECONDS = 30
+"""When one of several processes that does not answer is replaced. One that starts on a busy machine is not hung."""
 NEW_OBJECTS_PER_COLLECTION = 20_000
 
 
@@ -73,6 +75,16 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
 
+class Several(Multiprocess):
+    """Processes on one socket: those that die are replaced, and all end together."""
+
+    def terminate_all(self) -> None:
+        """Let go of the socket first. While anybody has it, connections are taken that nobody would answer."""
+        for each in self.sockets:
+            each.close()
+        super().terminate_all()
+
+
 def settle() -> None:
     """Spare what is loaded from the garbage collector, which else looks through all of it every few lists.
 
@@ -97,6 +109,7 @@ def configure(app: ASGIApp | str, **more: Any) -> uvicorn.Config:
         log_config=None,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=HUNG_SECONDS,
         **more,
     )
 
@@ -125,7 +138,7 @@ def serve(
     factory = sweeping_app if sweeps else app_alone
     config = configure(f"{factory.__module__}:{factory.__name__}", workers=workers)
     with metrics.shared(measured_at), metrics.told(measured_at, settings, dsn):
-        Multiprocess(config, sockets=[listening]).run()
+        Several(config, sockets=[listening]).run()
     return True
 
 

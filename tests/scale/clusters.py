@@ -151,18 +151,21 @@ class Pair:
 
 
 @contextmanager
-def pair(folder: Path, *, synchronous: bool) -> Iterator[Pair]:
-    """A primary, and a standby that streams from it. Synchronous: nothing is committed before both have it."""
+def pair(folder: Path, *, synchronous: bool, **more: str) -> Iterator[Pair]:
+    """A primary, and a standby that streams from it. Synchronous: nothing is committed before both have it.
+
+    `more` are settings of both.
+    """
     primary, standby = Cluster(handed_over(folder / "one")), Cluster(handed_over(folder / "two"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
         stack.callback(primary.kill)
         stack.callback(standby.kill)
         primary.initialize()
-        primary.start()
+        primary.start(**more)
         standby.folder.chmod(0o700)
         standby.copy_from(primary)
-        standby.start()
+        standby.start(**more)
         until(lambda: primary.tell("SELECT count(*) FROM pg_stat_replication") == 1, 60, "the stream")
         if synchronous:
             primary.tell("ALTER SYSTEM SET synchronous_standby_names = 'standby'")

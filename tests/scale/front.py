@@ -46,8 +46,8 @@ class Front:
 
 
 @contextmanager
-def front(folder: Path, processes: Sequence[str]) -> Iterator[Front]:
-    """Before these addresses."""
+def front(folder: Path, processes: Sequence[str], *, tls: bool = True) -> Iterator[Front]:
+    """Before these addresses. Without TLS, which a load generator has no wish to measure, all else is the same."""
     folder.mkdir()
     made = Front(folder, free_port(), free_port(), authority(folder / "authority"))
     made.authority.context_for(CERTIFIED)
@@ -59,7 +59,7 @@ def front(folder: Path, processes: Sequence[str]) -> Iterator[Front]:
             ),
             "    server 127.0.0.1:8001 max_fails=1 fail_timeout=2s;\n": "",
             _WAYS: f"    listen {HOST}:{made.plain_port};\n",
-            _WAYS_OF_TLS: f"    listen {HOST}:{made.port} ssl http2;\n",
+            _WAYS_OF_TLS: f"    listen {HOST}:{made.port}{' ssl http2' if tls else ''};\n",
             "/etc/letsencrypt/live/numbers.example.com/fullchain.pem": f"{folder}/authority/{CERTIFIED}.pem",
             "/etc/letsencrypt/live/numbers.example.com/privkey.pem": f"{folder}/authority/{CERTIFIED}.key",
         },

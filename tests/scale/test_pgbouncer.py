@@ -13,8 +13,7 @@ from tests.cast import World, assert_invariants
 from tests.conftest import moving_world, started
 from tests.moving import MovingWorld
 from tests.operations.racing import Processes, at_once, codes, watched
-from tests.scale.programs import HOST, ROOT, adapted, as_nobody, handed_over, program, running
-from tests.story.processes import free_port
+from tests.scale.bouncer import pgbouncer
 
 from nambari.api.app import application, with_request_id
 from nambari.db.engine import DatabaseUnavailable
@@ -30,27 +29,9 @@ PRICE = 350
 @pytest.fixture
 def pooled(dsn: str, settings: Settings, tmp_path: Path) -> Iterator[Settings]:
     """Of a service whose requests go through PgBouncer."""
-    folder, port = handed_over(tmp_path / "pgbouncer"), free_port()
     place = urlsplit(dsn)
     [host] = parse_qs(place.query)["host"]
-    (folder / "users.txt").write_text('"nambari" ""\n')
-    (folder / "pgbouncer.ini").write_text(
-        adapted(
-            ROOT / "deploy/pgbouncer/pgbouncer.ini",
-            {
-                "nambari = host=127.0.0.1 port=5432 dbname=nambari": f"{place.path[1:]} = host={host} port=5432",
-                "listen_port = 6432": f"listen_port = {port}",
-                "auth_type = scram-sha-256": "auth_type = trust",
-                "/etc/pgbouncer/userlist.txt": f"{folder}/users.txt",
-                "default_pool_size = 20": f"default_pool_size = {SESSIONS}",
-                "pidfile = /run/postgresql/pgbouncer.pid": f"pidfile = {folder}/pgbouncer.pid",
-            },
-        )
-    )
-    handed_over(folder)
-    executable = program("pgbouncer")
-    with running([*as_nobody(executable, folder), str(executable), f"{folder}/pgbouncer.ini"], port, folder / "log"):
-        url = f"postgresql://nambari@{HOST}:{port}{place.path}"
+    with pgbouncer(tmp_path / "pgbouncer", host, 5432, place.path[1:], SESSIONS) as url:
         yield replace(settings, database_url=dsn, pooler_url=url)
 
 

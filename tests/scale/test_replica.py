@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from tests.cast import Person, World
 from tests.conftest import started
+from tests.console.conftest import Visitor
 from tests.operations.racing import eventually
 from tests.scale.clusters import Pair, pair
 
 from nambari.api.app import application, with_request_id
+from nambari.console.app import CONSOLE
 from nambari.db import positions
 from nambari.db.migrate import migrate
 from nambari.settings import Settings
@@ -49,7 +51,7 @@ async def processes(servers: Pair, settings: Settings, lag_seconds: float) -> As
         worlds = []
         stocked = servers.primary.tell("SELECT count(*)::int FROM inventory")
         for _ in range(2):
-            app = application(chosen, servers.primary.dsn)
+            app = application(chosen, servers.primary.dsn, doors=(CONSOLE,))
             await stack.enter_async_context(started(app))
             worlds.append(World(app.state.services, with_request_id(app), _next_number=stocked))
         yield worlds
@@ -109,6 +111,18 @@ async def test_who_wrote_sees_it_in_every_process_and_others_a_moment_later(here
         return await for_sale(two, bella) == {other}
 
     await eventually(seen, 30)
+
+
+async def test_what_is_written_at_the_console_counts_too(here: Pair, patient: list[World]) -> None:
+    one, two = patient
+    alice = await one.person()
+    visitor = Visitor(one.client())
+    assert (await visitor.sign_in(alice.api_key)).status_code == 303
+    here.standby.catch_up(here.primary.position())
+    await asked(two, alice, "/v1/endpoints")
+    here.standby.pause()
+    await visitor.post("/console/endpoints/new/custom", name="Agent", url="sip:a@agent.example.com", active="1")
+    assert [each["name"] for each in (await asked(two, alice, "/v1/endpoints"))["endpoints"]] == ["Agent"]
 
 
 async def test_money_is_never_read_there(here: Pair, patient: list[World]) -> None:

@@ -65,6 +65,14 @@ def test_deliveries_are_measured_beside_a_bare_loop_and_beside_one_that_hangs() 
         assert re.search(rf"^{name} +\d+ +\d+$", told, re.MULTILINE), name
 
 
+def test_several_processes_and_what_stands_beside_them_are_measured_by_turns() -> None:
+    told = printed("bench.processes")
+    for name in ("two processes", "two behind nginx", "one through PgBouncer", "one with a replica"):
+        for what in ("list of 50", "search", "purchase"):
+            assert re.search(rf"^{what}, {name} +[1-9][\d,]* +[\d.]+ +[\d.]+ +[\d.]+$", told, re.MULTILINE), told
+    assert re.search(r"^purchase +[1-9][\d,]* .* million$", told, re.MULTILINE), told
+
+
 # ── Growth, and its charts ───────────────────────────────────────────────────────────────────────────────────────
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,5 +1,6 @@
 """Does `serve --workers N` hold together? One port, several processes, one end; and a key's revocation reaches all."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,8 +12,11 @@ from typing import Any
 
 import httpx2
 import psutil  # type: ignore[import-untyped,unused-ignore]
+import psycopg
 import pytest
+from tests.scale.programs import listens
 from tests.story.processes import Service, attach, children, database, environment, processes_of, service, until
+from tests.story.test_signals import ENDPOINT
 
 from nambari.db.migrate import migrate
 
@@ -69,10 +73,32 @@ def answering(several: Service) -> list[Any]:
 
 def test_they_end_together(several: Service) -> None:
     several.start()
-    until(lambda: len(answering(several)) == WORKERS, 60, "every process")
+    until(lambda: len(answering(several)) == WORKERS, 120, "every process")
     assert several.interrupt() == 0, several.output
     until(lambda: not processes_of(several.home), 30, "the end of every process")
     assert "Traceback" not in several.output
+
+
+async def test_a_request_in_flight_is_finished_and_no_other_is_taken(several: Service, key: tuple[str, str]) -> None:
+    """Whoever comes while they end is refused at once, and can go to another machine."""
+    await asyncio.to_thread(several.start)
+    server = attach(several.home)
+    try:
+        async with httpx2.AsyncClient(base_url=several.url, headers={"x-api-key": key[1]}, timeout=60) as client:
+            with psycopg.connect(server.dsn) as other, psycopg.connect(server.dsn, autocommit=True) as looking:
+                other.execute("LOCK endpoints IN SHARE MODE")
+                request = asyncio.create_task(client.post("/v1/endpoints", json=ENDPOINT))
+                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                await asyncio.to_thread(until, lambda: looking.execute(waiting).fetchone() != (0,), 30)
+                several.process.send_signal(signal.SIGTERM)
+                await asyncio.to_thread(until, lambda: not listens(several.port), 30)
+                assert several.process.poll() is None, "it did not wait for the request"
+                other.rollback()
+                answer = await request
+        assert answer.status_code == 201
+        assert several.process.wait(60) == 0, several.output
+    finally:
+        server.close()
 
 
 def test_they_do_not_outlive_a_killed_parent(several: Service) -> None:
@@ -90,10 +116,10 @@ def test_one_that_is_killed_is_replaced(several: Service) -> None:
     def serving() -> list[int]:
         return [each.pid for each in answering(several)]
 
-    until(lambda: len(serving()) == WORKERS, 30, "every process")
+    until(lambda: len(serving()) == WORKERS, 120, "every process")
     victim = serving()[0]
     os.kill(victim, signal.SIGKILL)
-    until(lambda: len(serving()) == WORKERS and victim not in serving(), 60, "the replacement")
+    until(lambda: len(serving()) == WORKERS and victim not in serving(), 120, "the replacement")
     assert {httpx2.get(f"{several.url}/healthz").status_code for _ in range(ASKED_EACH)} == {200}
 
 

@@ -1,0 +1,165 @@
+"""`python -m bench.processes`: measure what several processes, nginx, PgBouncer and a replica do to the rate.
+
+One durable PostgreSQL with a standby that streams from it. The same load goes to one process, to two, to two behind
+nginx, to one through PgBouncer, and to one that reads its lists at the standby; in turn, so that a slow moment of the
+machine is everybody's. Needs nginx and PgBouncer.
+"""
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+from tests.scale.bouncer import pgbouncer
+from tests.scale.clusters import Pair, pair
+from tests.scale.front import front
+
+from bench import machine, pages, pool, report, stage
+from bench.figures import Figures, Run, summarize
+from bench.load import compose
+from bench.pool import Buyer
+from bench.stage import Service
+from nambari.db.migrate import migrate
+from nambari.settings import Settings
+from nambari.wiring import open_services
+
+NUMBERS = 200_000
+QUICK_NUMBERS = 20_000
+CONNECTIONS = 16
+SESSIONS = 20
+PURCHASES_PER_SECOND = 2_000
+"""Each number is bought once, so they are chosen before the clock starts."""
+READS = {
+    "list of 50": "/v1/phone-numbers?limit=50",
+    "search": "/v1/phone-numbers/available?country=GB&type=local&limit=20",
+}
+CORES, USE = 16, 0.5
+"""Of a server as one may rent it, used as far as one lets it be."""
+SECONDS_OF_A_DAY = 86_400
+DURABLE = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB"}
+
+
+async def enrol(dsn: str, count: int) -> list[Buyer]:
+    async with open_services(Settings(data_dir=Path("/nonexistent")), dsn) as services:
+        return await pool.enrol(services, count)
+
+
+def ways(stack: ExitStack, servers: Pair, folder: Path) -> dict[str, Service]:
+    """Each way to be served, by name; the first is what the others are compared with."""
+    dsn = servers.primary.dsn
+    database = dsn.rpartition("/")[2]
+    two = stack.enter_context(stage.served(dsn, 2))
+    before = stack.enter_context(front(folder / "nginx", [f"127.0.0.1:{two.port}"], tls=False))
+    pooler = stack.enter_context(pgbouncer(folder / "pgbouncer", "127.0.0.1", servers.primary.port, database, SESSIONS))
+    return {
+        "one process": replace(stack.enter_context(stage.served(dsn, 1)), dsn=dsn),
+        "two processes": two,
+        "two behind nginx": replace(two, port=before.port),
+        "one through PgBouncer": stack.enter_context(stage.served(dsn, 1, {"NAMBARI_POOLER_URL": pooler})),
+        "one with a replica": stack.enter_context(stage.served(dsn, 1, {"NAMBARI_REPLICA_URL": servers.standby.dsn})),
+    }
+
+
+def for_sale(dsn: str) -> Iterator[str]:
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute("SELECT id FROM inventory WHERE status = 'available' ORDER BY id").fetchall()
+    return (str(row[0]) for row in rows)
+
+
+def buying(buyers: list[Buyer], items: Iterator[str], count: int) -> list[list[str]]:
+    requests: list[list[str]] = [[] for _ in buyers]
+    for place in range(count):
+        at = place % len(buyers)
+        item = next(items)
+        requests[at].append(compose("POST", "/v1/phone-numbers", buyers[at].secret, {"inventory_id": item}, item))
+    return requests
+
+
+def measure(
+    served: dict[str, Service], dsn: str, buyers: list[Buyer], rounds: int, seconds: float
+) -> dict[str, dict[str, Figures]]:
+    """By operation, then by way."""
+    items, found = for_sale(dsn), {}
+    asked = {name: [[compose("GET", path, each.secret)] for each in buyers] for name, path in READS.items()}
+    for name in (*READS, "purchase"):
+        runs: dict[str, list[Run]] = {way: [] for way in served}
+        for turn in range(rounds + 1):
+            for way, service in served.items():
+                if name in READS:
+                    run = service.load(asked[name], seconds, 200)
+                else:
+                    some = buying(buyers, items, int(PURCHASES_PER_SECOND * seconds))
+                    run = service.load(some, seconds, 201, once=True)
+                if turn:  # its connections and their plans are made by then
+                    runs[way].append(run)
+        found[name] = {way: summarize(each) for way, each in runs.items()}
+    return found
+
+
+def table(found: dict[str, dict[str, Figures]]) -> str:
+    lines = []
+    for name, figures in found.items():
+        first = next(iter(figures.values())).per_second
+        lines += [
+            [
+                f"{name}, {way}",
+                f"{of.per_second:,.0f}",
+                f"{of.per_second / first:.2f}",
+                f"{of.p50_ms:.2f}",
+                f"{of.p99_ms:.2f}",
+            ]
+            for way, of in figures.items()
+        ]
+    return report.table(["", "requests/s", "of one process", "p50, ms", "p99, ms"], lines)
+
+
+def carried(found: dict[str, dict[str, Figures]]) -> str:
+    """What one PostgreSQL would carry if nothing but its processors bounded it, by what a request costs it here."""
+    lines = []
+    for name, figures in found.items():
+        cost = next(iter(figures.values())).database_us
+        assert cost
+        of_one = 1e6 / cost
+        day = of_one * CORES * USE * SECONDS_OF_A_DAY
+        lines.append(
+            [name, f"{cost:,.0f}", f"{of_one:,.0f}", f"{of_one * CORES * USE:,.0f}", f"{day / 1e6:,.0f} million"]
+        )
+    head = ["", "PostgreSQL, µs", "of a core, per s", f"{CORES} cores at {USE:.0%}, per s", "in a day"]
+    return report.table(head, lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.processes", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few numbers, for a moment: to see that it works")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each; 3 when left out")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each run; 3 when left out")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this Markdown page")
+    wanted = parser.parse_args()
+    rounds, seconds, numbers, connections = (
+        (1, 0.5, QUICK_NUMBERS, 4) if wanted.quick else (wanted.rounds, wanted.seconds, NUMBERS, CONNECTIONS)
+    )
+    with tempfile.TemporaryDirectory(prefix="nambari-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        servers = stack.enter_context(pair(folder / "servers", synchronous=False, **DURABLE))
+        dsn = servers.primary.dsn
+        migrate(dsn)
+        buyers = asyncio.run(enrol(dsn, connections))
+        pool.fill(dsn, numbers, buyers)
+        described = machine.describe(dsn, folder) | {
+            "measured": f"{numbers:,} numbers for sale, {connections} connections, medians of {rounds} interleaved runs"
+            f" of {seconds:g} s; the load generator and both servers share the machine"
+        }
+        servers.standby.catch_up(servers.primary.position())
+        found = measure(ways(stack, servers, folder), dsn, buyers, rounds, seconds)
+    figures = f"{report.header(described)}\n\n{table(found)}\n\n{carried(found)}"
+    print(figures)
+    if wanted.write:
+        pages.write(wanted.write, {"processes": figures})
+
+
+if __name__ == "__main__":
+    main()
