@@ -42,8 +42,9 @@ class Client:
         end = received.find(_END_OF_HEAD)
         if end < 0:
             return None
-        start = received.find(_LENGTH, 0, end) + len(_LENGTH)
-        length = int(received[start : received.find(b"\r", start)])
+        head = received[: end + 2].lower()  # nginx writes names with capitals
+        start = head.find(_LENGTH) + len(_LENGTH)
+        length = int(head[start : head.find(b"\r", start)])
         if len(received) < end + 4 + length:
             return None
         self.received = b""

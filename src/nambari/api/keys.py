@@ -32,7 +32,7 @@ from nambari.operations.keys import NewKey, create_by_key, no_such_key, revoke_b
 async def list_keys(request: StrictRequest) -> ApiKeyPage:
     """Those of the environment of the key that asks. Newest first, revoked ones too."""
     asked = read_query(request.scope["query_string"], Listing)
-    page = await page_of_tenant(request, asked, keys.page)
+    page = await page_of_tenant(request, asked, keys.page, at_primary=True)
     return ApiKeyPage(
         api_keys=[shapes.api_key(each) for each in page.items],
         total=page.total,

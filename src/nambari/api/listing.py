@@ -25,9 +25,16 @@ class Paged(Protocol):
 
 
 async def page_of_tenant(
-    request: StrictRequest, asked: Paged, read: Callable[..., Awaitable[Page[Item]]], *narrowed: Any
+    request: StrictRequest,
+    asked: Paged,
+    read: Callable[..., Awaitable[Page[Item]]],
+    *narrowed: Any,
+    at_primary: bool = False,
 ) -> Page[Item]:
-    """`narrowed` is what `read` takes between the tenant and the page. Raises ValidationError for an unknown cursor."""
+    """`narrowed` is what `read` takes between the tenant and the page. Raises ValidationError for an unknown cursor.
+
+    `at_primary`: no replica is asked, which may not know yet what an operator did a moment ago.
+    """
     who = caller(request)
 
     async def one_page(connection: Connection) -> Page[Item]:
@@ -42,6 +49,9 @@ async def page_of_tenant(
         )
 
     try:
+        if at_primary:
+            async with services(request).database.reading() as connection:
+                return await one_page(connection)
         return await look(services(request), who, one_page)
     except UnknownCursor:
         raise unknown_cursor() from None
