@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NPM := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/npm/*/package-lock.json))
 
-.PHONY: help setup run test images simulate check format lock docs site bench soak
+.PHONY: help setup run test faults images simulate check format lock docs site bench soak
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ run: setup ## the demo: PostgreSQL, inventory, keys, curl lines, the service
 
 test: setup $(NPM) ## every test, in as many processes as there are processors
 	@$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
+faults: setup ## the tests of faults, with the long waits that continuous integration spares itself
+	@FAULTS_STOPPED_SECONDS=30 $(BIN)/pytest tests/faults
 
 images: setup $(NPM) ## take the pictures of docs/images anew
 	@IMAGES=docs/images $(BIN)/pytest tests/console/test_pictures.py

@@ -1,8 +1,9 @@
-"""How does one process serve HTTP? uvicorn, with the bounds that it leaves open: size and time of a request's head."""
+"""How does one process serve HTTP? uvicorn, with our bounds on connections; alone, or several on one socket."""
 
-import asyncio
+import contextlib
 import gc
 import os
+import resource
 import signal
 from multiprocessing import parent_process
 from socket import socket
@@ -11,68 +12,22 @@ from typing import Any
 
 import uvicorn
 from litestar.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from nambari import logs, metrics
 from nambari.api.app import Beside, application, with_request_id
+from nambari.connection import MOST_CONNECTIONS, BoundedHttp, Config
 from nambari.console.app import CONSOLE
 from nambari.settings import Settings, read, variable
 from nambari.worker import work
 
-HEAD_MAX_BYTES = 32 * 1024
-HEAD_TIMEOUT_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 30
 GRACE_SECONDS = 25
 HUNG_SECONDS = 30
 """When one of several processes that does not answer is replaced. One that starts on a busy machine is not hung."""
 NEW_OBJECTS_PER_COLLECTION = 20_000
-
-
-class BoundedHttp(HttpToolsProtocol):
-    """A head that is too large gets 431 and one that does not end gets 408: neither holds memory or a socket."""
-
-    head_bytes = 0
-    head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._await_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_done()
-        super().connection_lost(exc)
-
-    def on_message_begin(self) -> None:
-        if self.head_timer is None:
-            self._await_head()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._head_done()
-        super().on_headers_complete()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.head_timer is not None:  # still inside a head
-            self.head_bytes += len(data)
-            if self.head_bytes > HEAD_MAX_BYTES:
-                self._refuse(b"431 Request Header Fields Too Large")
-
-    def _await_head(self) -> None:
-        self.head_bytes = 0
-        self.head_timer = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._refuse, b"408 Request Timeout")
-
-    def _head_done(self) -> None:
-        if self.head_timer is not None:
-            self.head_timer.cancel()
-            self.head_timer = None
-
-    def _refuse(self, status: bytes) -> None:
-        self._head_done()
-        if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-            self.transport.close()
+OTHER_FILES = 256
+"""What a process has open besides its clients: the database's connections, receivers of webhooks, logs."""
 
 
 class Several(Multiprocess):
@@ -95,9 +50,21 @@ def settle() -> None:
     gc.set_threshold(NEW_OBJECTS_PER_COLLECTION)
 
 
-def configure(app: ASGIApp | str, **more: Any) -> uvicorn.Config:
-    """Our bounds around an application, or around the one that the function named `module:name` makes."""
-    return uvicorn.Config(
+def room_for(connections: int) -> int:
+    """How many connections of clients this process may have, up to so many: it asks the system for all it grants."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS tells of no bound, and has one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - OTHER_FILES))
+
+
+def configure(app: ASGIApp | str, *, connections: int = MOST_CONNECTIONS, **more: Any) -> Config:
+    """Our bounds around an application, or around the one that the function named `module:name` makes.
+
+    `connections`: how many of clients each process keeps open.
+    """
+    config = Config(
         app,
         factory=isinstance(app, str),
         http=BoundedHttp,
@@ -112,6 +79,8 @@ def configure(app: ASGIApp | str, **more: Any) -> uvicorn.Config:
         timeout_worker_healthcheck=HUNG_SECONDS,
         **more,
     )
+    config.most_connections = connections
+    return config
 
 
 def serve(
@@ -127,16 +96,18 @@ def serve(
 
     False if it could not even start. Raises NotTold if metrics cannot be served at `measured_at`.
     """
+    connections = room_for(settings.client_connections)
     if workers == 1:
         requests = metrics.Requests() if measured_at else None
-        server = uvicorn.Server(configure(_app(settings, dsn, work if sweeps else None, requests)))
+        app = _app(settings, dsn, work if sweeps else None, requests)
+        server = uvicorn.Server(configure(app, connections=connections))
         settle()
         with metrics.told(measured_at, settings, dsn, requests):
             server.run([listening])
         return server.started
     os.environ[variable("database_url")] = dsn  # what the processes read, as each builds its application itself
     factory = sweeping_app if sweeps else app_alone
-    config = configure(f"{factory.__module__}:{factory.__name__}", workers=workers)
+    config = configure(f"{factory.__module__}:{factory.__name__}", connections=connections, workers=workers)
     with metrics.shared(measured_at), metrics.told(measured_at, settings, dsn):
         Several(config, sockets=[listening]).run()
     return True

@@ -63,6 +63,11 @@ class Settings:
     database_timeout_seconds: float = _setting(
         10.0, "How long a request waits for the database, seconds, before it is answered with 503."
     )
+    client_connections: int = _setting(
+        10_000,
+        "How many connections of clients one process keeps open, 10 to 1000000, and no more than the system grants it;"
+        " then the one that has waited longest makes room.",
+    )
     currency: str = _setting("USD", "The ISO 4217 code of the one currency in which this deployment sells.")
     sip_domain: str = _setting("localhost", "The host in the SIP address that each phone number is given.")
     trusted_proxies: tuple[str, ...] = _setting(
@@ -237,6 +242,7 @@ def _check(settings: Settings) -> None:
     need(0 < settings.replica_lag_seconds <= 60, "replica_lag_seconds", "above 0 and at most 60")
     need(1 <= settings.database_connections <= 500, "database_connections", "between 1 and 500")
     need(0 < settings.database_timeout_seconds <= 600, "database_timeout_seconds", "above 0 and at most 600")
+    need(10 <= settings.client_connections <= 1_000_000, "client_connections", "between 10 and 1000000")
     need(0 <= settings.key_cache_seconds <= 0.9, "key_cache_seconds", "between 0 and 0.9")
     need(0 < settings.carrier_search_seconds <= 20, "carrier_search_seconds", "above 0 and at most 20")
     need(0 <= settings.carrier_markup_percent <= 1000, "carrier_markup_percent", "between 0 and 1000")

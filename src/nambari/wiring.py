@@ -17,7 +17,7 @@ from uuid import UUID
 from typeid import TypeID
 
 from nambari.carriers.base import Carrier
-from nambari.db import embedded, engine
+from nambari.db import embedded, engine, revival
 from nambari.db.engine import Database
 from nambari.db.replica import TIMEOUT_SECONDS, Replica
 from nambari.domain.access import SECRET_LENGTH, SECRET_LETTERS
@@ -141,6 +141,8 @@ class Server:
 
     dsn: str
     close: Callable[[], None]
+    kept_running: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    """While its block lasts, an embedded server that ends is started again."""
 
 
 def attach_server(settings: Settings) -> Server:
@@ -154,7 +156,7 @@ def attach_server(settings: Settings) -> Server:
         if getattr(settings, name):
             raise InvalidSetting(f"{variable(name)} needs {variable('database_url')}: the server that it belongs to.")
     server = embedded.attach(settings.data_dir)
-    return Server(server.dsn, server.close)
+    return Server(server.dsn, server.close, partial(revival.kept_running, server))
 
 
 SHARED_COUNTS_CLOSE_SECONDS = 1.0

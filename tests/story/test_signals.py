@@ -112,7 +112,7 @@ def test_a_second_service_on_the_same_port_says_so(served: Service) -> None:
 
 
 async def test_the_database_dies_and_comes_back(served: Service) -> None:
-    """503 while it is gone, never anything else; and when it is back, so are we, by ourselves."""
+    """503 while it is gone, never anything else; and both are back by themselves."""
     key, items = await customer(served)
     await asyncio.to_thread(served.start)
     async with httpx2.AsyncClient(base_url=served.url, headers={"x-api-key": key}, timeout=30) as client:
@@ -124,20 +124,17 @@ async def test_the_database_dies_and_comes_back(served: Service) -> None:
         assert (await buy(items[0])).status_code == 201
         kill_database(served.home)
 
-        answers = [*await asyncio.gather(*(buy(item) for item in items)), await client.get("/v1/phone-numbers")]
-        assert {(each.status_code, each.json()["code"]) for each in answers} == {(503, "SERVICE_UNAVAILABLE")}
-        assert all(int(each.headers["Retry-After"]) >= 1 for each in answers)
-        assert (await client.get("/readyz")).status_code == 503
+        first = await buy(items[1])
+        assert (first.status_code, first.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+        answers = [first, *await asyncio.gather(*(buy(item) for item in items))]
+        assert {each.status_code for each in answers} <= {201, 503}
+        assert all(int(each.headers["Retry-After"]) >= 1 for each in answers if each.status_code == 503)
         assert (await client.get("/healthz")).status_code == 200
 
-        server = await asyncio.to_thread(attach, served.home)
-        try:
-            await asyncio.to_thread(until, served.is_ready, 30, "recovery")
-            answers = await asyncio.gather(*(buy(item) for item in items))
-            assert {each.status_code for each in answers} == {201}
-            assert (await client.get("/v1/phone-numbers")).json()["total"] == len(items)
-        finally:
-            await asyncio.to_thread(server.close)
+        await asyncio.to_thread(until, served.is_ready, 60, "recovery")
+        answers = await asyncio.gather(*(buy(item) for item in items))
+        assert {each.status_code for each in answers} == {201}
+        assert (await client.get("/v1/phone-numbers")).json()["total"] == len(items)
     assert served.stop() in ENDED_WELL
 
 

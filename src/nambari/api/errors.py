@@ -52,6 +52,8 @@ STATUS: dict[type[Refusal], int] = {
 }
 
 RETRY_AFTER_SECONDS = 1
+HUNG_UP = "client disconnected prematurely"
+"""What the framework calls an error of ours: the client went away in the middle of its body."""
 _log = structlog.get_logger("nambari.api")
 
 
@@ -126,7 +128,8 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     if error.status_code == STATUS[refusals.PayloadTooLarge]:
         most = request.scope["route_handler"].resolve_request_max_body_size() or 0  # type: ignore[union-attr]
         told = f"The body is too large: at most {most // 1_000_000} MB is taken."
-        return answer(request, refusals.PayloadTooLarge(told))
+        # What is left of the body is not wanted: whoever sends it may stop.
+        return answer(request, refusals.PayloadTooLarge(told), {"Connection": "close"})
     if error.status_code == STATUS[refusals.ValidationError]:
         return answer(request, refusals.ValidationError(f"Check the request: {error.detail}."))
     return on_exception(request, error)
@@ -134,6 +137,8 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
 
 def on_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A bug. Logged by the places it passed, never by its values, which may be secrets or personal data."""
+    if isinstance(error, HTTPException) and error.detail == HUNG_UP:
+        return answer(request, refusals.InvalidJson("The body ended too early."))  # nobody reads it, but some count it
     _log.error(
         "unexpected exception",
         kind=type(error).__name__,

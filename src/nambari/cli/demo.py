@@ -47,7 +47,7 @@ def demo(
             embedded.erase(settings.data_dir)  # first, as it refuses while another demo runs on it
             demo_world.forget(settings.data_dir)
         _console.print("Starting PostgreSQL …")
-        with session.database(settings) as dsn:
+        with session.database(settings, kept_running=True) as dsn:
             session.bring_up_to_date(settings, dsn)
 
             async def make() -> World:

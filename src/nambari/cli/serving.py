@@ -65,7 +65,7 @@ def serve(
     """
     settings = session.read_settings()
     logs.configure(settings.log_level)
-    with listen(host, port) as listening, session.database(settings) as dsn:
+    with listen(host, port) as listening, session.database(settings, kept_running=True) as dsn:
         session.bring_up_to_date(settings, dsn)
         typer.echo(
             f"Nambari serves {url(host, port)}/v1; its documentation is at {url(host, port)}/docs. Ctrl-C ends it."
@@ -97,8 +97,29 @@ def _not_told(address: Address | None, error: NotTold) -> TyperException:
     return TyperException(f"Metrics cannot be served at {where}: {error}. Take another address with --metrics.")
 
 
+FIRST_HANDED_DOWN = 3
+"""The descriptor of the first socket that a service manager opened for us: sd_listen_fds(3)."""
+
+
+def handed_down() -> socket.socket | None:
+    """The one listening socket that systemd, or who does as it does, opened for this process; None if there is none.
+
+    It outlives us: whoever connects between our end and our successor's start waits in its queue, and is served.
+    """
+    meant, count = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
+    if meant != str(os.getpid()) or count != "1":
+        return None
+    os.set_inheritable(FIRST_HANDED_DOWN, False)
+    return socket.socket(fileno=FIRST_HANDED_DOWN)
+
+
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound before anything is started, so that a taken port is told at once. Raises TyperException."""
+    """A socket bound before anything is started, so that a taken port is told at once. Raises TyperException.
+
+    If one was handed down, it is that one, whatever host and port say.
+    """
+    if (given := handed_down()) is not None:
+        return given
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -115,7 +136,7 @@ def work(metrics: Metrics = None) -> int:
     """Do what falls due in the background, and nothing else. Any number of these may run at once."""
     settings = session.read_settings()
     logs.configure(settings.log_level)
-    with session.database(settings) as dsn:
+    with session.database(settings, kept_running=True) as dsn:
         session.bring_up_to_date(settings, dsn)
         typer.echo("Nambari's worker is running. Ctrl-C ends it.")
         try:

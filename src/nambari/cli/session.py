@@ -1,6 +1,7 @@
 """How does a command reach the database? Settings, server, schema up to date, services; and all is left again."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -62,11 +63,15 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The DSN of the server that the settings name, or of the embedded one, which runs meanwhile."""
+def database(settings: Settings, *, kept_running: bool = False) -> Iterator[str]:
+    """The DSN of the server that the settings name, or of the embedded one, which runs meanwhile.
+
+    `kept_running` is for whoever serves for long: if the embedded one ends, it is started again.
+    """
     server = attach_server(settings)
     try:
-        yield server.dsn
+        with server.kept_running() if kept_running else contextlib.nullcontext():
+            yield server.dsn
     finally:
         server.close()
 

@@ -76,6 +76,15 @@ class EmbeddedServer:
     home: Path
     _users: FileIO
 
+    def revive(self) -> bool:
+        """Start the server again if it has ended; whether it had. Blocks; raises EmbeddedUnavailable, OSError."""
+        if not _is_free(self.home, keeper.SERVER_LOCK):
+            return False
+        with _start_lock(self.home) as start_fd:
+            _ensure_keeper(self.home)
+            _join_or_start(self.home, start_fd, durable=True)
+        return True
+
     def close(self) -> None:
         """Leave. The last one out returns when the server and its keeper are gone. Again is harmless."""
         if self._users.closed:

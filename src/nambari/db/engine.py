@@ -97,6 +97,20 @@ _SESSION_OF_POOLER = {name: value for name, value in _SESSION.items() if name !=
 """The same of a session with PgBouncer, which refuses what it cannot keep apart: `jit` is set where it connects."""
 
 
+def _bounds(timeout_seconds: float) -> dict[str, str]:
+    """What the server does by itself when it hears no more of us, as no end of a connection comes through a cut cable.
+
+    A transaction that we left in the middle is undone, and lets go of its locks, when we have given it up too. The
+    connection itself is closed within a minute, where the system's own patience is two hours.
+    """
+    return {
+        "idle_in_transaction_session_timeout": str(round(timeout_seconds * 1000)),
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
+
+
 async def _prepare(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=to_json, decoder=msgspec.json.decode, schema="pg_catalog")
     # As text: a list of 50 has 150 instants, and the driver's own decoder takes twice as long for each.
@@ -138,10 +152,14 @@ def make_pool(dsn: str, *, connections: int, timeout_seconds: float, pooled: boo
             dsn,
             timeout=timeout_seconds,
             command_timeout=timeout_seconds,
-            server_settings=_SESSION_OF_POOLER if pooled else _SESSION,
+            server_settings=_SESSION_OF_POOLER if pooled else _SESSION | _bounds(timeout_seconds),
             statement_cache_size=0 if pooled else STATEMENTS_KEPT,
         )
-        await _prepare(connection)
+        try:
+            await _prepare(connection)
+        except BaseException:
+            connection.terminate()  # nobody else would: the loop keeps it open
+            raise
         return connection
 
     return Pool(open_connection, connections, timeout_seconds)
