@@ -35,7 +35,7 @@ test: setup $(NPM) ## every test, in as many processes as there are processors
 	@$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 faults: setup ## the tests of faults, with the long waits that continuous integration spares itself
-	@FAULTS_STOPPED_SECONDS=30 $(BIN)/pytest tests/faults
+	@FAULTS_STOPPED_SECONDS=30 FAULTS_RESTARTS=5 $(BIN)/pytest tests/faults
 
 images: setup $(NPM) ## take the pictures of docs/images anew
 	@IMAGES=docs/images $(BIN)/pytest tests/console/test_pictures.py

@@ -51,12 +51,15 @@ def settle() -> None:
 
 
 def room_for(connections: int) -> int:
-    """How many connections of clients this process may have, up to so many: it asks the system for all it grants."""
+    """How many connections of clients this process may have, up to so many: it asks the system for the files of all."""
+    wanted = connections + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS tells of no bound, and has one
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - OTHER_FILES))
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS has another bound than it tells
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            soft = more
+    return connections if soft == resource.RLIM_INFINITY else min(connections, max(soft - OTHER_FILES, soft // 2))
 
 
 def configure(app: ASGIApp | str, *, connections: int = MOST_CONNECTIONS, **more: Any) -> Config:

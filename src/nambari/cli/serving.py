@@ -67,9 +67,8 @@ def serve(
     logs.configure(settings.log_level)
     with listen(host, port) as listening, session.database(settings, kept_running=True) as dsn:
         session.bring_up_to_date(settings, dsn)
-        typer.echo(
-            f"Nambari serves {url(host, port)}/v1; its documentation is at {url(host, port)}/docs. Ctrl-C ends it."
-        )
+        where = served_at(listening, host, port)
+        typer.echo(f"Nambari serves {where}/v1; its documentation is at {where}/docs. Ctrl-C ends it.")
         return run(settings, dsn, listening, workers=workers, sweeps=not no_worker, measured_at=metrics)
 
 
@@ -126,6 +125,14 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise TyperException(f"{host}:{port} cannot be served: {reason}. Take another with --port or --host.") from None
+
+
+def served_at(listening: socket.socket, host: str, port: int) -> str:
+    """As it was asked for, or if the socket was handed down, as that says."""
+    if listening.family not in {socket.AF_INET, socket.AF_INET6}:
+        return f"unix:{listening.getsockname()}"
+    bound_host, bound_port = listening.getsockname()[:2]
+    return url(host, port) if bound_port == port else url(bound_host, bound_port)
 
 
 def url(host: str, port: int) -> str:
