@@ -101,11 +101,11 @@ class FakeTwilio(FakeCarrier):
         size = min(int(asked.query.get("PageSize", 50)), self.page_limit)
         page = int(asked.query.get("Page", 0))
         part = asked.query.get("PhoneNumber", "").removeprefix("+")
-        name = asked.query.get("FriendlyName")
+        name = asked.query.get("FriendlyName", "")  # the same is supposed of this filter
         found = [
             each
             for number, each in sorted(self.numbers.items())
-            if part in number and name in (None, each["friendly_name"])
+            if part in number and each["friendly_name"].startswith(name)
         ]
         more = len(found) > (page + 1) * size
         following = f"{asked.path}?PageSize={size}&Page={page + 1}&PageToken=PA{page:032x}" if more else None

@@ -42,7 +42,8 @@ TWILIO_TAKEN = _twilio(400, 21422, "PhoneNumber is not available")
 TWILIO_ADDRESS = _twilio(400, 21631, "Phone Number Requires an Address")
 # https://www.twilio.com/docs/api/errors/21613
 TWILIO_CERTIFIED = _twilio(400, 21613, "PhoneNumber Requires an Address")
-# Reported in public: "Bundle [BUxxx] status is not twilio-approved" with code 21649.
+# Reported in public: "Bundle [BUxxx] status is not twilio-approved" with code 21649; "Bundle required and not provided"
+# with status 400 (hail-hq/hail#45).
 TWILIO_BUNDLE = _twilio(400, 21649, "Bundle status is not twilio-approved")
 # https://www.twilio.com/docs/api/errors/20005: "potentially because you ran out of funds".
 TWILIO_FUNDS = _twilio(400, 20005, "Account not active")
@@ -55,7 +56,7 @@ TWILIO_AWAY = _twilio(503, 20503, "Service is unavailable, please try again")
 TWILIO_LATER = _twilio(503, 20503, "Service is unavailable, please try again", **{"retry-after": "30"})
 TWILIO_BROKEN = _twilio(500, 20500, "Internal Server Error")
 
-# Sold between search and order. The code as public integrations read it; Telnyx's list of codes has it without status.
+# Sold between search and order. The code is as a public integration reads it; status and words are supposed.
 TELNYX_TAKEN = _telnyx(400, "85001", "Phone number unavailable", "The phone number is not available any more.")
 # As above: somebody has reserved it.
 TELNYX_RESERVED = _telnyx(422, "85006", "Phone number reserved", "The phone number is reserved.")

@@ -34,7 +34,8 @@ NOT_OURS = frozenset({"deleted", "purchase-pending", "purchase-failed", "port-pe
 """The statuses of numbers that are listed, and are not on our account: not yet, or no more."""
 
 REASONS = {
-    # 85001: it went to somebody else between search and order; 85006 to 85008: somebody has reserved it.
+    # 85001: it went to somebody else between search and order; 85006 to 85008: somebody has reserved it. Telnyx's list
+    # was not read that far: the meaning is what other integrations take it for, and only words depend on it.
     RefusedFor.NUMBER_TAKEN: frozenset({"85001", "85006", "85007", "85008"}),
 }
 

@@ -37,7 +37,8 @@ NORTH_AMERICA = 1
 
 REASONS = {
     RefusedFor.NUMBER_TAKEN: frozenset({"21422"}),
-    # An address (21613, 21615, 21631) or a regulatory bundle (21649, 21651) is missing, or is not approved.
+    # An address (21613, 21615, 21631) or a regulatory bundle (21649, 21651) is missing, or is not approved. Of 21615
+    # and 21651 no page of Twilio's was found; a code that is not here is a refusal for another reason, no more.
     RefusedFor.REQUIREMENTS: frozenset({"21613", "21615", "21631", "21649", "21651"}),
 }
 
