@@ -115,14 +115,12 @@ def by_curl(demo: Demo) -> Taken:
         demo,
         f'curl -sSf "$NAMBARI_BASE_URL/v1/phone-numbers/available?country={COUNTRY}&limit=1" {key}',
         f'curl -sSf "$NAMBARI_BASE_URL/v1/phone-numbers" {key} -H "content-type: application/json"'
-        " -d '{\"inventory_id\": \"inv_…\"}'",
+        ' -d \'{"inventory_id": "inv_…"}\'',
     )
 
 
 def by_command_line(demo: Demo) -> Taken:
-    return typed(
-        demo, f"nambari numbers search --country {COUNTRY} --limit 1", "nambari numbers buy inv_… --yes"
-    )
+    return typed(demo, f"nambari numbers search --country {COUNTRY} --limit 1", "nambari numbers buy inv_… --yes")
 
 
 def by_python(demo: Demo) -> Taken:

@@ -53,8 +53,14 @@ class Unclean(Exception):
     """Sphinx has warned: of a link that leads nowhere, of markup that is none. The sentences are its own."""
 
 
-CAPTION = ('class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"')
-"""A heading of the menu, as Sphinx writes it and as a screen reader needs it."""
+READABLE = {
+    'class="caption" role="heading"': 'class="caption" role="heading" aria-level="2"',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="All pages">',
+    '<aside class="toc-drawer': '<aside aria-label="This page" class="toc-drawer',
+    '<div class="highlight"><pre>': '<div class="highlight"><pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+}
+"""What Sphinx and its theme write, and what a screen reader and somebody without a mouse need instead."""
 
 
 def places(root: Path) -> dict[str, str]:
@@ -158,7 +164,10 @@ def build(root: Path, to: Path, work: Path) -> None:
     if warned.getvalue():
         raise Unclean(re.sub(r"\x1b\[[0-9;]*m", "", warned.getvalue()).replace(f"{source}/", "").strip())
     for page in to.rglob("*.html"):
-        page.write_text(page.read_text(encoding="utf-8").replace(*CAPTION), encoding="utf-8")
+        text = page.read_text(encoding="utf-8")
+        for written, readable in READABLE.items():
+            text = text.replace(written, readable)
+        page.write_text(text, encoding="utf-8")
     for page in source.rglob("*.md"):
         shutil.copy(page, to / page.relative_to(source))
     for path in _files().values():

@@ -10,21 +10,27 @@ from urllib.parse import unquote
 import pytest
 import typer
 
-from devtools import documents
+from devtools import contents, documents, rest
 from nambari.cli.program import app
 from nambari.domain.events import Event
 from nambari.domain.refusals import CATALOGUE
 from nambari.settings import Settings, variable
 
 ROOT = documents.ROOT
-PAGES = sorted(documents.PAGES)
-GENERATED = [*PAGES, "README.md", "docs/mcp.md", "docs/decisions/README.md"]
+PAGES = [*documents.PAGES, *rest.pages()]
+WHOLE = [*PAGES, contents.LLMS]
+GENERATED = [*PAGES, "README.md", "docs/mcp.md", "docs/decisions/README.md", contents.LANDING, contents.LLMS]
+OUTSIDE = ("clients/python/README.md", "deploy/kamailio/README.md", "CHANGELOG.md")
+"""Pages that are not under docs/."""
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The repository, as far as documents are made in it."""
     shutil.copy(ROOT / "README.md", tmp_path)
+    for name in OUTSIDE:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     return tmp_path
 
@@ -51,7 +57,7 @@ def test_the_generated_documents_are_current() -> None:
 def test_those_that_are_stale_or_gone_are_told_and_written_anew(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gone = ["docs/errors.md", "docs/decisions/README.md"]
     wrong = {
-        name: page(name).replace("| ", "| x", 1) + "{}" * (name in PAGES) for name in GENERATED if name not in gone
+        name: page(name).replace("| ", "| x", 1) + "{}" * (name in WHOLE) for name in GENERATED if name not in gone
     }
     right = {name: (copy / name).read_text(encoding="utf-8") for name in GENERATED}
     for name in GENERATED:
@@ -133,7 +139,7 @@ def test_every_decision_is_listed() -> None:
 LINK = re.compile(r"(?<!!)\[[^\]\[]*(?:\[[^\]]*\][^\]\[]*)*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 NAMED_TEST = re.compile(r"`(tests/[\w/.]+\.py)(?:::(\w+))?`")
-WRITTEN = ["README.md", "CHANGELOG.md", *sorted(str(each.relative_to(ROOT)) for each in (ROOT / "docs").rglob("*.md"))]
+WRITTEN = ["README.md", *OUTSIDE, *sorted(str(each.relative_to(ROOT)) for each in (ROOT / "docs").rglob("*.md"))]
 
 
 def links(text: str) -> list[str]:
@@ -167,6 +173,22 @@ def test_links_into_the_repository_lead_somewhere(name: str) -> None:
 def test_a_link_that_leads_nowhere_is_found() -> None:
     text = "[a](src) [`b`](docs/nope.md) [c](docs/errors.md#nope) [d](#nope) [e](https://nope.example) [f](docs/cli.md)"
     assert broken("README.md", text) == ["docs/nope.md", "docs/errors.md#nope", "#nope"]
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_links_to_elsewhere_are_of_the_world(name: str) -> None:
+    """There is no internet where tests run: only the form can be looked at."""
+    found = [each for each in LINK.findall(CODE.sub("", page(name))) if re.match(r"[a-z]+:", each)]
+    assert [each for each in found if not re.fullmatch(r"https://([a-z0-9-]+\.)+[a-z]{2,}(/\S*)?", each)] == []
+
+
+def test_a_new_page_is_listed_by_itself(copy: Path) -> None:
+    (copy / "docs" / "signals.md").write_text("# Smoke signals\n\nThey are seen from afar. They are no calls.\n")
+    assert documents.stale(copy) == [contents.LANDING, contents.LLMS]
+    assert documents.main([], copy) == 0
+    line = "- [Smoke signals](signals.md): They are seen from afar.\n"
+    assert line in (copy / contents.LLMS).read_text(encoding="utf-8")
+    assert "| [Smoke signals](signals.md) |" in (copy / contents.LANDING).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", WRITTEN)

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.story.processes import MARK, free_port
-
 from tests.docs.blocks import Block
+from tests.story.processes import MARK, free_port
 
 END = "=== the end of a command ==="
 ID = re.compile(r"\b(inv|pn|ep|org|key|wh|hold|doc|port|evt|dlv)_[0-9a-z]{26}\b")

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from typer import BadParameter
-from typer.exceptions import TyperException
 from tests.docs.blocks import PAGES, ROOT, Block, classified, differences, pattern, read_json
 from tests.docs.terminal import Terminal, commands
 from tests.story.test_demo import Demo
+from typer import BadParameter
+from typer.exceptions import TyperException
 
 from nambari.cli.program import app
 
@@ -38,7 +38,7 @@ def of_kind(*wanted: str) -> list[Block]:
 # ── Each has its test ────────────────────────────────────────────────────────────────────────────────────────────
 
 UNRUN = (
-    "nothing runs this block. Blocks of sh and python are pasted into a terminal in the order of their page; one of json "
+    "nothing runs this block. Blocks of sh and python are pasted into a terminal, in their order; one of json "
     "or text right below is what that answers, with … for what is another each time. One that cannot be run has a line "
     "above it that says why: <!-- only parsed: the reason --> or <!-- run by: tests/file.py -->"
 )

@@ -65,6 +65,13 @@ def test_deliveries_are_measured_beside_a_bare_loop_and_beside_one_that_hangs() 
         assert re.search(rf"^{name} +\d+ +\d+$", told, re.MULTILINE), name
 
 
+def test_a_first_number_is_reached_from_the_clone_on_by_each_door() -> None:
+    told = printed("bench.first_number")
+    assert re.search(r"^begin: clone and make run +3 +[\d.]+$", told, re.MULTILINE), told
+    for name in ("curl", "command line", "Python client", "an agent, over MCP"):
+        assert re.search(rf"^{name} +[1-9]\d* +[\d.]+ +[\d.]+$", told, re.MULTILINE), name
+
+
 def test_several_processes_and_what_stands_beside_them_are_measured_by_turns() -> None:
     told = printed("bench.processes")
     for name in ("two processes", "two behind nginx", "one through PgBouncer", "one with a replica"):
