@@ -7,10 +7,11 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeAlias
 
 import psycopg
 from tests.cast import INVARIANTS
@@ -32,6 +33,9 @@ MOST = 2_500
 NUMBERS = 400_000
 QUICK_NUMBERS = 20_000
 QUICK_PURCHASES = 200
+Load: TypeAlias = tuple[str, int, int]
+LOADS: tuple[Load, ...] = (("16 buyers", 16, 16), ("1 buyer", 16, 1), ("1 buyer", 64, 1))
+"""Name, connections, buyers."""
 CREDITS_FOR, WANTED = 7, 40
 BOUGHT, REFUSED = "bought", refusals.InsufficientBalance.code
 PRICE_CENTS = 350
@@ -55,18 +59,15 @@ async def enrol(dsn: str, count: int, cents: int = pool.CENTS) -> list[Buyer]:
 
 
 def compare(
-    dsn: str, folder: Path, numbers: int, most: int, rounds: int, tell: Callable[[str], None]
+    dsn: str, folder: Path, loads: Sequence[Load], numbers: int, most: int, rounds: int, tell: Callable[[str], None]
 ) -> list[Compared]:
     """By turns: many buyers, and one buyer with few connections and with many."""
     buyers = asyncio.run(enrol(dsn, 16))
     found = []
     taken = 0
     program = find_binaries(folder / "data" / "pgdata") / "pgbench"
-    for name, connections, some in (
-        ("16 buyers", 16, buyers),
-        ("1 buyer", 16, buyers[:1]),
-        ("1 buyer", 64, buyers[:1]),
-    ):
+    for name, connections, count in loads:
+        some = buyers[:count]
 
         async def prepare(some: list[Buyer] = some, connections: int = connections, taken: int = taken) -> Case:
             async with recording(Settings(data_dir=Path("/nonexistent")), dsn) as recorded:
@@ -147,6 +148,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this Markdown page")
     asked = parser.parse_args()
     numbers, most, rounds = (QUICK_NUMBERS, QUICK_PURCHASES, 1) if asked.quick else (NUMBERS, MOST, asked.rounds)
+    loads = LOADS[1:2] if asked.quick else LOADS
     tell = progress.telling()
     with stage.database() as (dsn, folder):
         described = machine.describe(dsn, folder) | {
@@ -154,7 +156,7 @@ def main() -> int:
         }
         tell(f"stocking {numbers:,} numbers")
         pool.stock(dsn, numbers)
-        found = compare(dsn, folder, numbers, most, rounds, tell)
+        found = compare(dsn, folder, loads, numbers, most, rounds, tell)
         tell("short of credits")
         answers = short_of_credits(dsn, numbers // 10 * 6 - 1)
         wrong = broken(dsn)

@@ -235,11 +235,11 @@ def _drift(samples: list[Sample]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="of the run; 30 when left out")
-    parser.add_argument("--quick", action="store_true", help="a third of a minute on little: to see that it works")
+    parser.add_argument("--quick", action="store_true", help="a fifth of a minute on little: to see that it works")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this Markdown page")
     wanted = parser.parse_args()
     minutes, limit_seconds, numbers = (
-        (1 / 3, 2.0, QUICK_STOCK) if wanted.quick else (wanted.minutes, LIMIT_SECONDS, STOCK)
+        (0.2, 1.0, QUICK_STOCK) if wanted.quick else (wanted.minutes, LIMIT_SECONDS, STOCK)
     )
     tell = progress.telling()
     with stage.database() as (dsn, folder):

@@ -167,6 +167,5 @@ def test_a_soak_that_went_wrong_says_what_did(different: dict[str, object], prob
 
 def test_gathered_purchases_are_measured_and_each_buyer_hears_its_own_refusal() -> None:
     told = printed("bench.gathering")
-    for name in ("16 buyers, 16 at once", "1 buyer, 16 at once", "1 buyer, 64 at once"):
-        assert re.search(rf"^{name} +[1-9][\d,]* +[1-9][\d,]* +[1-9]", told, re.MULTILINE), told
+    assert re.search(r"^1 buyer, 16 at once +[1-9][\d,]* +[1-9][\d,]* +[1-9]", told, re.MULTILINE), told
     assert "credits for 7, 40 wanted at once: 33 INSUFFICIENT_BALANCE, 7 bought\ninvariants broken: 0" in told
