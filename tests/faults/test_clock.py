@@ -5,6 +5,7 @@ seconds, as a jump does in life.
 """
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,7 +57,9 @@ async def bought_a_month_ago(world: World, person: Person) -> None:
     """Numbers whose next month is due in three hours."""
     at = months_after(datetime.now(UTC) + DUE_IN, -1)
     attempt = world.operator(person.organization_id, Environment.LIVE)
-    for item in await world.stock(NUMBERS):
+    items = await world.stock(NUMBERS)
+    await world.fetch("UPDATE inventory SET available_since = $1, created_at = $1 WHERE id = ANY($2)", at, items)
+    for item in items:
         await purchase(world.services, attempt, Order(inventory_id=item), at)
 
 
@@ -67,9 +70,17 @@ async def charged(place: Place, person: Person) -> int:
 
 
 async def charged_is(place: Place, person: Person, wanted: int) -> None:
-    async with asyncio.timeout(60):
-        while await charged(place, person) != wanted:  # noqa: ASYNC110 - the worker is another process
-            await asyncio.sleep(0.1)
+    deadline = time.monotonic() + 60
+    while (so_far := await charged(place, person)) != wanted:  # the worker is another process
+        assert time.monotonic() < deadline, (so_far, wanted, await months_of(place, person))
+        await asyncio.sleep(0.1)
+
+
+async def months_of(place: Place, person: Person) -> list[tuple[object, ...]]:
+    """How the first numbers stand, for whoever reads a failure."""
+    async with place.world() as world:
+        query = "SELECT now(), status, renews_at, due_at FROM phone_numbers WHERE organization_id = $1 LIMIT 2"
+        return [tuple(row) for row in await world.fetch(query, person.organization_id)]
 
 
 async def test_hours_on_and_back(served: Service, place: Place, clock: Path) -> None:
