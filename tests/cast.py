@@ -211,12 +211,17 @@ INVARIANTS = {
     "a key with a cap has spent what was taken for its purchases and restores, or is held for them": """
         SELECT k.id FROM api_keys AS k
         LEFT JOIN (SELECT key_id, sum(spent_cents) AS cents FROM key_spending GROUP BY key_id) AS s ON s.key_id = k.id
-        LEFT JOIN (SELECT e.key_id, sum(coalesce(o.held_cents, p.cents)) AS cents FROM events AS e
+        LEFT JOIN (SELECT e.key_id, sum(CASE WHEN w.id IS NULL THEN coalesce(o.held_cents, p.cents)
+                                             WHEN w.status <> 'cancelled' THEN n.monthly_cost_cents END) AS cents
+                   FROM events AS e
+                   LEFT JOIN porting_orders AS w ON w.phone_number_id = e.subject_id
+                         AND e.event = 'phone_number.porting'
+                   LEFT JOIN phone_numbers AS n ON n.id = w.phone_number_id
                    LEFT JOIN carrier_orders AS o ON o.phone_number_id = e.subject_id
                          AND e.event = 'phone_number.purchased'
                    LEFT JOIN LATERAL (SELECT sum(amount_cents) AS cents FROM postings
                                       WHERE phone_number_id = e.subject_id AND created_at = e.created_at) AS p ON true
-                   WHERE e.event IN ('phone_number.purchased', 'phone_number.restored')
+                   WHERE e.event IN ('phone_number.purchased', 'phone_number.restored', 'phone_number.porting')
                      AND NOT EXISTS (SELECT 1 FROM events AS f
                                      WHERE f.subject_id = e.subject_id AND f.event = 'phone_number.failed')
                    GROUP BY e.key_id

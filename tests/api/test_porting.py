@@ -325,3 +325,39 @@ async def test_a_ported_number_is_released_like_any_other(world: World) -> None:
     assert await world.value("SELECT status FROM inventory") == "available"
     await stock.retire(world.services, NUMBER, Environment.LIVE, world.services.clock())
     await assert_invariants(world)
+
+
+async def test_a_key_ports_numbers_of_its_countries_and_within_its_cap(moving: MovingWorld) -> None:
+    abroad = await moving.person(countries=("NG",))
+    alice = await moving.person(abroad.organization_id, monthly_cap_cents=2 * MONTHLY - 1, countries=("GB", "NG"))
+    await priced(moving)
+    order = await drafted(alice)
+    told = refused(await do(abroad, order, "submit"), 403, "COUNTRY_NOT_ALLOWED")
+    assert told == {"country": "GB", "countries": ["NG"]}
+    assert (await do(alice, order, "submit")).status_code == 200
+    other = await drafted(alice, "+442079460457")
+    told = refused(await do(alice, other, "submit"), 403, "SPENDING_CAP_EXCEEDED")
+    assert (told["required_cents"], told["spent_cents"]) == (MONTHLY, MONTHLY)
+    assert (await seen(alice, other))["phone_number_id"] is None
+    await assert_invariants(moving)
+    await porting.send_back(moving.services, order["id"], (), "Read the bill", "req_test")
+    assert (await do(abroad, order, "submit")).status_code == 200, "again, nothing is taken"
+    await assert_invariants(moving)
+    moving.clock.now += timedelta(days=1)  # from January into February
+    assert (await do(alice, other, "submit")).status_code == 200
+    assert (await do(alice, order, "cancel")).status_code == 200
+    rows = await moving.fetch("SELECT spent_cents FROM key_spending ORDER BY month")
+    assert [row["spent_cents"] for row in rows] == [0, MONTHLY], "given back to the month of the submission"
+    await completed(moving, other)
+    assert await moving.value("SELECT sum(spent_cents) FROM key_spending") == MONTHLY, "counted once"
+    await assert_invariants(moving)
+
+
+async def test_what_the_operator_cancels_is_given_back_too(world: World) -> None:
+    alice = await world.person(monthly_cap_cents=MONTHLY)
+    await priced(world)
+    order = await submitted(alice)
+    await porting.cancel(world.services, order["id"], "The other carrier refuses.", "req_test")
+    assert await world.value("SELECT spent_cents FROM key_spending") == 0
+    assert (await do(alice, await drafted(alice, "+442079460457"), "submit")).status_code == 200
+    await assert_invariants(world)

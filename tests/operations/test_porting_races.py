@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from tests.api.porters import NUMBER, drafted, priced, scheduled, submitted
+from tests.api.porters import MONTHLY, NUMBER, drafted, priced, scheduled, submitted
 from tests.cast import Person, assert_invariants
 from tests.operations.racing import Processes, at_once, codes, watched
 
@@ -96,4 +96,28 @@ async def test_a_customers_cancel_against_the_date(processes: Processes) -> None
         assert sorted(told) in (["late", "scheduled"], ["cancelled", "late"])
         won = await world.value("SELECT status FROM porting_orders WHERE id = $1", order["id"])
         assert won == ("foc_scheduled" if "scheduled" in told else "cancelled")
+    await assert_invariants(world)
+
+
+async def test_a_cap_for_one_order_only(processes: Processes) -> None:
+    """The customer cancels meanwhile what gives it back: whoever is first, the cap holds."""
+    world = processes.world
+    await priced(world)
+    alice = await world.person(monthly_cap_cents=MONTHLY)
+    orders = [await drafted(alice, f"{NUMBER[:-1]}{place}") for place in range(6)]
+    async with watched(world):
+        answers = await at_once(
+            processes.client(alice, place).post(f"/v1/porting-orders/{order['id']}/submit")
+            for place, order in enumerate(orders)
+        )
+    assert codes(answers) == {"200": 1, "SPENDING_CAP_EXCEEDED": 5}
+    [first] = [answer.json() for answer in answers if answer.status_code == 200]
+    verbs = [(first["id"], "cancel"), *((order["id"], "submit") for order in orders if order["id"] != first["id"])]
+    async with watched(world):
+        answers = await at_once(
+            processes.client(alice, place).post(f"/v1/porting-orders/{order_id}/{verb}")
+            for place, (order_id, verb) in enumerate(verbs)
+        )
+    assert answers[0].status_code == 200
+    assert codes(answers[1:])["200"] <= 1
     await assert_invariants(world)

@@ -113,6 +113,8 @@ def _values(data: Struct) -> dict[str, Any]:
         refusals.NotFound,
         refusals.KycRequired,
         refusals.KycPending,
+        refusals.CountryNotAllowed,
+        refusals.SpendingCapExceeded,
         refusals.InvalidState,
         refusals.IdempotencyConflict,
     ),
@@ -120,7 +122,8 @@ def _values(data: Struct) -> dict[str, Any]:
 async def submit_order(request: StrictRequest, order_id: FromPath[str]) -> Answer[PortingOrder]:
     """The number is yours as `porting`: it can be configured, and routes and costs nothing until it has moved.
 
-    There is no set-up fee. The month begins, and is paid, when the order is completed.
+    There is no set-up fee. The month begins, and is paid, when the order is completed. It counts for the cap of the key
+    from now on, and no more if the order is cancelled.
     """
     _require_id_form(order_id)
     given = services(request)

@@ -44,9 +44,10 @@ async def count(connection: Connection, organization_id: str, environment: Envir
 async def give_back(
     connection: Connection, organization_id: str, environment: Environment, phone_number_id: str, cents: int
 ) -> None:
-    """What was held for a number is not spent after all: the key that ordered it, if it has a cap, has it again.
+    """What was to be paid for a number is not spent after all: the key that ordered it, if it has a cap, has it again.
 
-    In the month of the order, which the event of the purchase tells. The caller has locked the organization's balance.
+    In the month of the order, which the event of the purchase, or of the port, tells. The caller has locked the
+    organization's balance.
     """
     await connection.execute(
         """
@@ -54,7 +55,7 @@ async def give_back(
         FROM events AS e
         WHERE s.organization_id = $1 AND s.environment = $2
           AND e.organization_id = $1 AND e.environment = $2 AND e.subject_id = $3
-          AND e.event = 'phone_number.purchased' AND e.key_id = s.key_id
+          AND e.event IN ('phone_number.purchased', 'phone_number.porting') AND e.key_id = s.key_id
           AND s.month = date_trunc('month', e.created_at AT TIME ZONE 'UTC')::date
         """,
         organization_id,

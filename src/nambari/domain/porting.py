@@ -14,6 +14,7 @@ from nambari.domain.lifecycle import PHONE_NUMBER, Direction, NumberStatus, Stoc
 from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.refusals import InvalidState, Refusal, invalid, invalid_fields
 from nambari.domain.requirements import Standing, check_standing
+from nambari.domain.spending import Bounds, check_cap, check_country
 
 LONGEST_REASON = 500
 
@@ -152,7 +153,8 @@ def change(order: PortingOrder, changes: Mapping[str, object], now: datetime) ->
 class Facts:
     """What a submission rests on. `documents` are those of the order; `monthly_cost_cents` is the rate card's.
 
-    `stock` is what the inventory has of the number, and `free_since` when its last tenure ended.
+    `stock` is what the inventory has of the number, and `free_since` when its last tenure ended. `spent_cents` is what
+    the key has spent in this month, if it has a cap.
     """
 
     standing: Standing
@@ -160,10 +162,14 @@ class Facts:
     monthly_cost_cents: int | None
     stock: StockStatus | None
     free_since: datetime | None
+    spent_cents: int = 0
 
 
-def check_submission(order: PortingOrder, facts: Facts, now: datetime) -> Refusal | None:
-    """In this order: status, what is missing, KYC and what the number requires, the number itself, its price."""
+def check_submission(order: PortingOrder, facts: Facts, now: datetime, bounds: Bounds, currency: str) -> Refusal | None:
+    """In this order: status, what is missing, KYC and what the number requires, the number, its country, price and cap.
+
+    `bounds` are the key's. They are asked when the number is taken, and not when the order is submitted again.
+    """
     advance(order.status, "submit")
     faults = [(name, "is required before the order is submitted") for name in REQUIRED if getattr(order, name) is None]
     for name in PAPERS:
@@ -179,9 +185,12 @@ def check_submission(order: PortingOrder, facts: Facts, now: datetime) -> Refusa
         return refusal
     if facts.stock not in {None, StockStatus.RETIRED, StockStatus.ELSEWHERE}:
         return with_us_already()
+    refusal = check_country(bounds, order.country)
+    if refusal is not None:
+        return refusal
     if facts.monthly_cost_cents is None:
         return InvalidState("Numbers like this one have no price here yet. Ask the operator for a rate.")
-    return None
+    return check_cap(bounds, facts.spent_cents, facts.monthly_cost_cents, currency, now)
 
 
 def with_us_already() -> InvalidState:

@@ -93,7 +93,7 @@ class SpendingCapExceeded(Refusal):
     code = "SPENDING_CAP_EXCEEDED"
     meaning = (
         "The API key would spend more in this calendar month (UTC) than its cap; `details` has `required_cents`,"
-        " `cap_cents`, `spent_cents` and `resets_at`. Purchases and restores count, renewals do not."
+        " `cap_cents`, `spent_cents` and `resets_at`. Purchases, restores and porting orders count, renewals do not."
     )
 
 

@@ -1,6 +1,6 @@
 """What may a key spend? Numbers of some countries only, and so much in a calendar month (UTC).
 
-Purchases and restores count, for they are the key's own acts; a renewal is nobody's, and does not.
+Purchases, restores and porting orders count, for they are the key's own acts; a renewal is nobody's, and does not.
 """
 
 from dataclasses import dataclass

@@ -4,9 +4,11 @@ Personal data of an order stays in its row: events name the order, its number an
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from nambari.db import credits, phone_numbers, porting
+from nambari.db import spending as spending_of_keys
 from nambari.db.engine import Conflict, Connection, Deadlock
 from nambari.domain import porting as domain
 from nambari.domain.access import Caller, Environment
@@ -17,10 +19,12 @@ from nambari.domain.payloads import PortingFacts
 from nambari.domain.phone_number import Change, PhoneNumber, changes_between, changes_of_purchase
 from nambari.domain.porting import Facts, OrderStatus, PortingOrder
 from nambari.domain.refusals import NotFound, invalid
+from nambari.domain.spending import spending
 from nambari.operations import clock, renew
 from nambari.operations.announce import announce
 from nambari.operations.configure import locked as locked_number
 from nambari.operations.idempotency import Attempt, Done, once
+from nambari.operations.restore import spent
 from nambari.wiring import Services
 
 MOST_LISTED = 1000
@@ -82,15 +86,21 @@ async def change(
 
 
 async def submit(services: Services, attempt: Attempt, order_id: str, now: datetime) -> Done[PortingOrder]:
-    """From now on the number is the organization's, as `porting`.
+    """From now on the number is the organization's, as `porting`, and its first month counts for the key's cap.
 
-    Raises NotFound, and the refusals of check_submission: ValidationError, KycRequired, KycPending, InvalidState.
+    Raises NotFound, and the refusals of check_submission: ValidationError, KycRequired, KycPending, InvalidState,
+    CountryNotAllowed, SpendingCapExceeded.
     """
+    caller, currency = attempt.caller, services.settings.currency
 
     async def act(connection: Connection) -> PortingOrder:
+        await credits.lock_balance(connection, *_tenant(attempt))  # before the order, as wherever a month is taken
         order = await _locked(connection, attempt, order_id)
-        facts = await porting.facts(connection, *_tenant(attempt), order)
-        refusal = domain.check_submission(order, facts, now)
+        facts = replace(
+            await porting.facts(connection, *_tenant(attempt), order),
+            spent_cents=await spent(connection, attempt, now),
+        )
+        refusal = domain.check_submission(order, facts, now, caller.bounds, currency)
         if refusal is not None:
             raise refusal
         submitted = domain.submit(order, services.new_id("pn"), now)
@@ -115,14 +125,18 @@ async def _take_in(
     number = domain.arriving(order, facts, order.phone_number_id, services.settings.currency, now)
     if not await porting.take_in(connection, *_tenant(attempt), number, services.new_id("inv")):
         raise domain.with_us_already()
+    counted = spending(attempt.caller.key_id, attempt.caller.bounds, number.monthly_cost_cents, now)
+    if counted is not None:
+        await spending_of_keys.count(connection, *_tenant(attempt), counted)
     changes = changes_of_purchase(number)
     await announce(services, connection, attempt, Event.NUMBER_PORTING, number.id, number, now, changes)
 
 
 async def withdraw(services: Services, attempt: Attempt, order_id: str, now: datetime) -> Done[PortingOrder]:
-    """The customer's own cancellation. Raises NotFound, and InvalidState once there is a date."""
+    """The customer's own; the key has its month again. Raises NotFound, and InvalidState once there is a date."""
 
     async def act(connection: Connection) -> PortingOrder:
+        await credits.lock_balance(connection, *_tenant(attempt))
         order = await _locked(connection, attempt, order_id)
         return await _cancel(services, connection, attempt, order, "withdraw", None, now)
 
@@ -146,6 +160,7 @@ async def _cancel(
         advance(INVENTORY, StockStatus.IN_SERVICE, "cancel_port")
         assert away.released_at is not None  # noqa: S101 - its tenure has ended
         await porting.leave_elsewhere(connection, *_tenant(attempt), number.id, away.released_at)
+        await spending_of_keys.give_back(connection, *_tenant(attempt), number.id, number.monthly_cost_cents)
         await _announce_number(services, connection, attempt, Event.NUMBER_RELEASED, number, away, now)
     await porting.update(connection, *_tenant(attempt), cancelled)
     await _announce(services, connection, attempt, Event.PORTING_CANCELLED, order, cancelled, now)

@@ -30,7 +30,7 @@ async def restore(
         facts = await restores.facts(connection, *tenant, number_id, services.clock())
         if facts is None:
             raise number_not_found()
-        restored = decide_restore(facts, now, caller.bounds, await _spent(connection, attempt, now), max_total_cents)
+        restored = decide_restore(facts, now, caller.bounds, await spent(connection, attempt, now), max_total_cents)
         await restores.write(connection, *tenant, restored)
         if restored.month is not None and restored.month.posting is not None:
             posting = restored.month.posting
@@ -47,7 +47,7 @@ async def restore(
     return await once(services.database, attempt, PhoneNumber, now, act)
 
 
-async def _spent(connection: Connection, attempt: Attempt, now: datetime) -> int:
+async def spent(connection: Connection, attempt: Attempt, now: datetime) -> int:
     """What the key has spent in this month, if it has a cap. The organization's balance is locked by now."""
     caller = attempt.caller
     if caller.key_id is None or caller.bounds.monthly_cap_cents is None:
