@@ -226,7 +226,7 @@ async def _furnished(site: Site) -> tuple[Person, list[str], list[str]]:
         *("", "/numbers", f"/numbers/{number_id}", f"/numbers/{number_id}/release", "/numbers?country=ng"),
         *("/buy", "/buy?country=GB", f"/buy/{items[1]}", f"/buy/{items[2]}", "/buy/inv_none"),
         *("/endpoints", "/endpoints/new", "/endpoints/new/vapi", f"/endpoints/{endpoint_id}", "/credits", "/events"),
-        *("/webhooks", f"/webhooks/{webhook_id}", "/keys", "/kyc", "/nowhere"),
+        *("/webhooks", f"/webhooks/{webhook_id}", "/keys", "/kyc", "/porting", "/nowhere"),
     ]
     await priced(town)
     order = await submitted(alice)

@@ -1,11 +1,11 @@
 """Operators move numbers at the console: porting orders with the state of their papers, and port-outs."""
 
-from tests.api.leavers import PIN, held, secured, shown
+from tests.api.leavers import PIN, held, leaving, secured, shown
 from tests.api.porters import number_of, papers_of, priced, seen, submitted
 from tests.cast import assert_invariants
 from tests.console.conftest import Town
 
-from nambari.operations import documents
+from nambari.operations import documents, porting
 
 HOME = "/console/operator/porting"
 LATE = "2099-01-31T09:00"
@@ -111,3 +111,24 @@ async def test_what_is_not_there_and_who_is_no_operator(town: Town) -> None:
     foreign = await operator.client.post(f"{HOME}/orders/{order['id']}/review", data={"form_token": "0" * 64})
     assert foreign.status_code == 403
     assert (await seen(alice, order))["status"] == "submitted"
+
+
+async def test_a_customer_sees_what_is_on_its_way(town: Town) -> None:
+    alice, mallory = await town.person(), await town.person()
+    await priced(town)
+    hers, others = await town.at_the_console(alice.api_key), await town.at_the_console(mallory.api_key)
+    empty = (await hers.get("/console/porting")).text
+    for told in ("No order yet", "You have no port-out PIN", "Nobody has asked"):
+        assert told in empty
+    order = await submitted(alice)
+    await porting.send_back(town.services, order["id"], ("recent_bill_id",), "Too <i>old</i>.", "req_test")
+    _, leaves = await leaving(town, alice)
+    shown_to_her = (await hers.get("/console/porting")).text
+    for told in ("+44 20 7946 0456", "Too &lt;i&gt;old&lt;/i&gt;.", "recent bill id", "Exception", "Scheduled"):
+        assert told in shown_to_her
+    assert leaves.gaining_carrier in shown_to_her
+    assert "set on" in shown_to_her
+    assert (await others.get("/console/porting")).text.count("+44") == 0
+    assert (await hers.get("/console/porting?offset=-1")).status_code == 400
+    unsigned = await town.visitor().get("/console/porting")
+    assert unsigned.status_code == 303

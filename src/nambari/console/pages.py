@@ -43,6 +43,7 @@ class Place(NamedTuple):
 PLACES = (
     Place("/console/numbers", "Numbers", "phone", Scope.NUMBERS_READ),
     Place("/console/buy", "Buy", "plus", Scope.NUMBERS_READ),
+    Place("/console/porting", "Porting", "out", Scope.NUMBERS_READ),
     Place("/console/endpoints", "Endpoints", "route", Scope.ENDPOINTS_READ),
     Place("/console/credits", "Credits", "coins", Scope.BILLING_READ),
     Place("/console/events", "Events", "pulse", Scope.WEBHOOKS_READ),
@@ -53,7 +54,7 @@ PLACES = (
 OPERATOR_PLACES = (
     Place("/console/operator", "Overview", "chart", ""),
     Place("/console/operator/kyc", "KYC review", "shield", ""),
-    Place("/console/operator/porting", "Porting", "route", ""),
+    Place("/console/operator/porting", "Porting", "out", ""),
     Place("/console/operator/organizations", "Organizations", "building", ""),
     Place("/console/operator/numbers", "Numbers in trouble", "alert", ""),
 )

@@ -1,6 +1,6 @@
-"""The operators' pages of numbers on their way: porting orders with the state of their papers, and port-outs.
+"""Numbers on their way: what a customer sees of them, and where operators move them.
 
-Each step is the command's of the same name, written down as it is, and in the log with the operator's name.
+Each step of theirs is the command's of the same name, written down as it is, and in the log with the operator's name.
 """
 
 from collections.abc import Awaitable
@@ -10,13 +10,15 @@ import structlog
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
+from nambari.api.queries import Listing
 from nambari.api.requests import is_id_form
-from nambari.console.forms import Asked, Form
+from nambari.console.forms import Asked, Form, as_query
 from nambari.console.pages import page
 from nambari.console.problems import outcome, status_of, words
-from nambari.console.visit import enter_operator, redirect, visit
+from nambari.console.visit import enter, enter_operator, redirect, visit
+from nambari.db import port_outs
 from nambari.db import porting as orders
-from nambari.domain.access import Environment
+from nambari.domain.access import Environment, Scope
 from nambari.domain.port_out import PortOut, PortOutStatus
 from nambari.domain.porting import PAPERS, REQUIRED, STEPS, PortingOrder
 from nambari.domain.refusals import NotFound, Refusal, invalid
@@ -24,6 +26,7 @@ from nambari.operations import port_out, porting
 from nambari.wiring import Services
 
 HOME = "/console/operator/porting"
+SHOWN = 25
 ORDER_STEPS = ("review", "except", "schedule", "complete", "cancel")
 PORT_OUT_STEPS = ("schedule", "complete", "cancel")
 _log = structlog.get_logger("nambari.console")
@@ -204,6 +207,23 @@ def _note(request: Asked, subject: str, verb: str) -> None:
     )
 
 
+# ── The customer's ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@get("/console/porting", scope=Scope.NUMBERS_READ)
+async def show_own(request: Asked) -> Response[str]:
+    """Orders by page, and the newest port-outs."""
+    here = visit(request)
+    asked = as_query(request, Listing)
+    tenant = (here.caller.organization_id, here.caller.environment)
+    async with here.services.database.reading() as connection:
+        own = await orders.page(connection, *tenant, None, limit=SHOWN, offset=asked.offset, starting_after=None)
+        asked_for = await port_outs.page(connection, *tenant, None, limit=SHOWN, offset=0, starting_after=None)
+        pin = await port_outs.find_pin(connection, *tenant)
+    return page(request, "porting.html", orders=own, port_outs=asked_for, pin=pin, offset=asked.offset, shown=SHOWN)
+
+
+OF_CUSTOMERS = Router("/", route_handlers=[show_own], before_request=enter)
 ROUTER = Router(
     "/",
     route_handlers=[list_both, show_order, move_order, take_request, show_port_out, move_port_out],
