@@ -57,6 +57,14 @@ def test_a_number_from_search_to_restore(shop: Shop) -> None:
     assert len(nambari("credits", "transactions", "--limit", "1").out.splitlines()) == 2
 
 
+def test_the_port_out_pin(shop: Shop) -> None:
+    done = shop.nambari("numbers", "port-out-pin", "--pin", "204175", "--json")
+    assert done.json["is_set"] is True
+    again = shop.nambari("numbers", "port-out-pin", "--pin", "204175")
+    assert (again.code, "204175" in again.out) == (0, False)
+    assert "must be 6 to 10 digits" in refused(shop.nambari("numbers", "port-out-pin", "--pin", "12"), 2)
+
+
 def test_endpoints(shop: Shop) -> None:
     nambari = shop.nambari
     assert nambari("endpoints", "list").out.startswith("You have no endpoints yet.")

@@ -195,18 +195,53 @@ async def live(world: World) -> None:
     await assert_invariants(world)
 
 
-def test_events_that_were_there_keep_their_order(empty: str) -> None:
-    """Before there were places, `sequence` was all that there was: they get theirs by it, and new ones come behind."""
+def migrate_to(dsn: str, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(STEPS.parent))
-    written = """INSERT INTO events (id, environment, event, subject_id, data, changes, request_id, created_at)
-                 VALUES (%s, 'live', 'api_key.created', 'key_1', '{}', '[]', 'req_1', now())"""
-    engine = sqlalchemy.create_engine(empty.replace("postgresql://", "postgresql+psycopg://"))
+    engine = sqlalchemy.create_engine(dsn.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
+        command.upgrade(config, revision)
         connection.commit()
     engine.dispose()
+
+
+def test_numbers_that_were_there_keep_their_way_and_their_day(empty: str) -> None:
+    """What was porting before there were directions was on its way in; and what was due is due when it was."""
+    migrate_to(empty, "0012")
+    with psycopg.connect(empty) as connection:
+        connection.execute("INSERT INTO organizations VALUES ('org_a', 'Acme', 'free', now())")
+        for place, status in enumerate(("active", "suspended", "porting", "released")):
+            connection.execute(
+                "INSERT INTO inventory (id, environment, number, country, type, capabilities, carrier, status,"
+                " available_since, created_at) VALUES (%s, 'live', %s, 'GB', 'local', '{}', 'pool', 'in_service',"
+                " now(), now())",
+                (f"inv_{place}", f"+44207946000{place}"),
+            )
+            connection.execute(
+                "INSERT INTO phone_numbers (id, organization_id, environment, inventory_id, number, country, type,"
+                " status, allow_inbound, allow_outbound, tags, deletion_lock, setup_cost_cents, monthly_cost_cents,"
+                " currency, renews_at, paid_until, retry_at, created_at, updated_at, released_at)"
+                " VALUES (%s, 'org_a', 'live', %s, %s, 'GB', 'local', %s, true, true, '{}', false, 0, 1, 'USD', %s, %s,"
+                " '2030-02-01Z', '2030-01-01Z', '2030-01-01Z', %s)",
+                (
+                    *(f"pn_{place}", f"inv_{place}", f"+44207946000{place}", status),
+                    *(None if status in {"porting", "released"} else "2030-01-31Z", "2030-01-31Z"),
+                    "2030-01-31Z" if status == "released" else None,
+                ),
+            )
+    before = told(empty, "SELECT due_at FROM phone_numbers ORDER BY id")
+    migrate(empty)
+    assert told(empty, "SELECT due_at FROM phone_numbers ORDER BY id") == before
+    assert [each is not None for each in before] == [True, True, False, False]
+    assert told(empty, "SELECT porting_direction FROM phone_numbers ORDER BY id") == [None, None, "in", None]
+
+
+def test_events_that_were_there_keep_their_order(empty: str) -> None:
+    """Before there were places, `sequence` was all that there was: they get theirs by it, and new ones come behind."""
+    written = """INSERT INTO events (id, environment, event, subject_id, data, changes, request_id, created_at)
+                 VALUES (%s, 'live', 'api_key.created', 'key_1', '{}', '[]', 'req_1', now())"""
+    migrate_to(empty, "0004")
     with psycopg.connect(empty) as connection:
         for name in ("evt_b", "evt_a"):
             connection.execute(written, [name])

@@ -344,3 +344,25 @@ OWNED = (
     Column("Renews", "renews_at", output.instant),
     Column("Label", "label", folds=True),
 )
+
+
+@group.command(name="port-out-pin", epilog=examples("nambari numbers port-out-pin"))
+def set_port_out_pin(
+    pin: Annotated[
+        str,
+        typer.Option(
+            "--pin",
+            metavar="PIN",
+            prompt="New port-out PIN",
+            hide_input=True,
+            confirmation_prompt=True,
+            help="6 to 10 digits. Better left out: it is asked for then, and stands in no list of processes.",
+        ),
+    ],
+    base_url: BaseUrl = HERE,
+    as_json: Json = False,
+) -> None:
+    """Set the PIN without which no other carrier gets a number of yours."""
+    done = ask(base_url, lambda api: api.set_port_out_pin(pin.strip()))
+    told = "The port-out PIN is set. Tell it to nobody but the carrier that is to have a number of yours."
+    output.answer(as_json, record(done), told)
