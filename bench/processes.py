@@ -147,7 +147,7 @@ def main() -> None:
         dsn = servers.primary.dsn
         migrate(dsn)
         buyers = asyncio.run(enrol(dsn, connections))
-        pool.fill(dsn, numbers, buyers)
+        pool.fill(dsn, numbers, pool.Holdings(len(buyers), pool.OWNED_BY_EACH), buyers)
         described = machine.describe(dsn, folder) | {
             "measured": f"{numbers:,} numbers for sale, {connections} connections, medians of {rounds} interleaved runs"
             f" of {seconds:g} s; the load generator and both servers share the machine"
