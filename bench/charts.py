@@ -87,7 +87,7 @@ def _options(path: Path, title: str, height: int) -> dict[str, object]:
         "width": WIDTH,
         "height": height,
         "style": _STYLE,
-        "css": ["file://style.css", "file://graph.css", _css(f"chart-{path.stem}")],
+        "css": [*pygal.Config().css, _css(f"chart-{path.stem}")],
         "js": [],
         "explicit_size": True,
         "legend_at_bottom": True,
