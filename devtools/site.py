@@ -43,6 +43,7 @@ SETTINGS = {
     "html_static_path": [str(STYLE)],
     "html_css_files": ["site.css"],
     "html_copy_source": False,
+    "html_show_copyright": False,
     "html_show_sphinx": False,
     "myst_heading_anchors": 6,
     "suppress_warnings": ["misc.highlighting_failure"],  # a sample with `…` in it is no JSON, and is meant so
