@@ -62,7 +62,7 @@ class Terminal:
 
     def belongs_to_somebody_new(self) -> None:
         """The test key is that of an organization which nobody has used."""
-        self._asked("ORG=$(nambari org create --name Walker --json | grep -o 'org_[0-9a-z]*')")
+        self._asked("ORG=$(nambari org create --name Walker --plan enterprise --json | grep -o 'org_[0-9a-z]*')")
         output, status = self._asked("nambari key create --org $ORG --env test --json")
         assert status == 0, output
         [key] = re.findall(r"kros_test_\w+", output)
