@@ -137,7 +137,10 @@ async def test_the_deletion_lock_holds(world: World) -> None:
 async def test_some_statuses_allow_no_release(world: World, status: str) -> None:
     alice, _, path = await alices_number(world)
     async with world.services.database.writing() as connection:
-        await connection.execute("UPDATE phone_numbers SET status = $1", status)
+        await connection.execute(
+            "UPDATE phone_numbers SET status = $1, porting_direction = CASE $1::text WHEN 'porting' THEN 'in' END",
+            status,
+        )
     assert refused(await alice.client.delete(path), 409, "INVALID_STATE") == {"status": status}
 
 

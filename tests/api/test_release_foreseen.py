@@ -133,7 +133,10 @@ async def test_it_is_refused_as_the_release_is(world: World) -> None:
 async def test_a_status_that_cannot_be_released(world: World, status: str) -> None:
     alice, [item] = await world.person(), await world.stock()
     number = await bought(alice.client, item)
-    await world.fetch("UPDATE phone_numbers SET status = $1 RETURNING 1", status)
+    await world.fetch(
+        "UPDATE phone_numbers SET status = $1, porting_direction = CASE $1::text WHEN 'porting' THEN 'in' END RETURNING 1",
+        status,
+    )
     path = f"/v1/phone-numbers/{number['id']}"
     foreseen, real = await alice.client.delete(path + FORESEEN), await alice.client.delete(path)
     assert refused(foreseen, 409, "INVALID_STATE") == {"status": status}

@@ -285,7 +285,10 @@ async def test_only_what_is_released_can_be_restored(world: World, status: str) 
     number = await bought(alice.client, item)
     later = START + timedelta(days=900)
     await world.fetch(
-        "UPDATE phone_numbers SET status = $1, retry_at = $2, releases_at = $2 RETURNING 1", status, later
+        "UPDATE phone_numbers SET status = $1, retry_at = $2, releases_at = $2,"
+        " porting_direction = CASE $1::text WHEN 'porting' THEN 'in' END RETURNING 1",
+        status,
+        later,
     )
     details = await refused_with_nothing_done(world, alice, number["id"], 409, "INVALID_STATE")
     assert details == {"status": status}

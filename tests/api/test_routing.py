@@ -59,7 +59,8 @@ async def set_status(world: World, number: dict[str, Any], status: str) -> None:
     """What no operation makes of a number yet."""
     async with world.services.database.writing() as connection:
         await connection.execute(
-            "UPDATE phone_numbers SET status = $2, retry_at = now(), releases_at = now() WHERE id = $1",
+            "UPDATE phone_numbers SET status = $2, retry_at = now(), releases_at = now(),"
+            " porting_direction = CASE $2::text WHEN 'porting' THEN 'in' END WHERE id = $1",
             number["id"],
             status,
         )
