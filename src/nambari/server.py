@@ -71,6 +71,7 @@ def configure(app: ASGIApp | str, *, connections: int = MOST_CONNECTIONS, **more
         app,
         factory=isinstance(app, str),
         http=BoundedHttp,
+        ws="none",  # else whatever else is installed would decide that we speak it
         loop="uvloop",
         lifespan="on",
         access_log=False,
