@@ -44,6 +44,8 @@ from nambari.wiring import Services, new_id, open_asking, open_services
 MOST_BODY_BYTES = 1_000_000
 _TELLING_METHODS = {204, 405}
 """The statuses that come with an Allow header."""
+_PRIVATE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""With every answer of the API: a cache that knows nothing of x-api-key would give one customer's to another."""
 
 
 Beside: TypeAlias = Callable[[Services], Coroutine[Any, Any, None]]
@@ -141,6 +143,9 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
                 if message["status"] < 400 and (writer := state.get("writer")) is not None:
                     await remember(inner["litestar_app"].state.services, writer)
                 headers = [*message.get("headers", ()), header, *state.get("headers", ())]
+                if scope["path"].startswith("/v1/"):
+                    told = {name for name, _ in headers}
+                    headers += [each for each in _PRIVATE if each[0] not in told]
                 message["headers"] = _with_methods(headers, inner) if message["status"] in _TELLING_METHODS else headers
             elif inner is not scope:
                 message["body"] = b""  # type: ignore[typeddict-unknown-key]

@@ -11,7 +11,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from litestar import Response
 
 from nambari.console.forms import Asked
-from nambari.console.visit import VISITOR_COOKIE, Visit, set_cookie, visit_of
+from nambari.console.visit import VISITOR_COOKIE, Visit, is_https, set_cookie, visit_of
 from nambari.domain.access import Scope
 from nambari.domain.e164 import country_name, written
 from nambari.domain.money import display
@@ -29,6 +29,8 @@ SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+HTTPS_FROM_NOW_ON = {"Strict-Transport-Security": "max-age=31536000"}
+"""RFC 6797: for a year, of this host alone. Told over https only, where it means something."""
 
 
 class Place(NamedTuple):
@@ -104,9 +106,8 @@ def page(
             faults=_faults(problem),
         )
     )
-    response = Response(
-        html, status_code=status, media_type="text/html", headers=SECURITY | {"Cache-Control": "no-store"}
-    )
+    headers = SECURITY | {"Cache-Control": "no-store"} | (HTTPS_FROM_NOW_ON if is_https(request) else {})
+    response = Response(html, status_code=status, media_type="text/html", headers=headers)
     if here is not None and here.key is None and here.operator is None:
         set_cookie(request, response, VISITOR_COOKIE, here.token)
     return response
