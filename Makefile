@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NPM := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/npm/*/package-lock.json))
 
-.PHONY: help setup run test faults images simulate check format lock docs site bench soak
+.PHONY: help setup run test faults images simulate fuzz timing audit check format lock docs site bench soak
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,15 @@ images: setup $(NPM) ## take the pictures of docs/images anew
 
 simulate: setup ## random customers, crashes and time, until interrupted; SEED=n [STEPS=n] plays one story
 	@$(BIN)/python -m tests.simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
+
+fuzz: setup ## strangers, for MINUTES=30: schemathesis as customers and proxies, then any bytes; SEED=n for other ones
+	@FUZZ_MINUTES=$(or $(MINUTES),30) SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest --timeout 0 tests/api/test_openapi.py tests/security/test_bytes.py
+
+timing: setup ## how long a refusal takes for what is another's, and for what does not exist
+	@$(BIN)/python -m tests.security.timing
+
+audit: setup $(NPM) ## known holes in what we stand on; needs the internet, and fails where it reached no list of them
+	@$(BIN)/python -m devtools.audit
 
 check: setup ## format, lint, types, import rules, generated documents
 	$(BIN)/ruff format --check .
