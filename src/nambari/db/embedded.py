@@ -62,6 +62,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",  # the log is rotated at start only, so it keeps to what somebody must read
+    "log_error_verbosity": "terse",  # else it quotes the row that a constraint refuses, with names and addresses
     "logging_collector": "off",
 }
 # For tests: survives the kill of any process, not the machine's.
