@@ -136,6 +136,18 @@ async def test_an_upgrade_is_not_made_and_not_talked_about(served: tuple[Service
     assert made.output == before
 
 
+async def test_who_hangs_up_in_the_middle_of_a_body_is_no_error_of_ours(served: tuple[Service, str]) -> None:
+    made, api_key = served
+    before = made.output
+    form = b"content-type: application/x-www-form-urlencoded"
+    for line, header in ((b"POST /v1/endpoints", b"x-api-key: " + api_key.encode()), (b"POST /console/sign-in", form)):
+        raw = request(line, header, b"content-length: 50") + b'{"na'
+        assert await exchange(made.port, raw) == ([], False)
+    [alive], _ = await exchange(made.port, request(b"GET /healthz", b"connection: close"))
+    assert alive.status == 200
+    assert made.output == before
+
+
 # ── Heads ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 READ = (

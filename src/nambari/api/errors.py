@@ -8,6 +8,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import (
     HTTPException,
+    InternalServerException,
     MethodNotAllowedException,
     NotFoundException,
     ValidationException,
@@ -113,10 +114,15 @@ def on_database_unavailable(request: Request[Any, Any, Any], error: DatabaseUnav
     )
 
 
+def hung_up(error: HTTPException) -> bool:
+    """Whether the client went away in the middle of its body: for the framework that is an error of ours."""
+    return isinstance(error, InternalServerException) and error.detail == "client disconnected prematurely"
+
+
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """What the framework itself refuses: paths, methods, parameters, sizes."""
-    if isinstance(error, ValidationException):
-        return answer(request, missing_body())  # all else is read by our own shapes
+    if isinstance(error, ValidationException) or hung_up(error):
+        return answer(request, missing_body())  # all else is read by our own shapes; who hung up reads no answer
     if isinstance(error, MethodNotAllowedException):
         sentence = f"{request.method} is not possible here; the Allow header lists the methods that are."
         return answer(request, refusals.MethodNotAllowed(sentence), dict(error.headers or {}))

@@ -7,7 +7,7 @@ import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
-from nambari.api.errors import STATUS
+from nambari.api.errors import STATUS, hung_up
 from nambari.console.forms import Asked
 from nambari.console.pages import page
 from nambari.console.visit import FormRefused
@@ -92,8 +92,13 @@ def on_http_exception(request: Asked, error: HTTPException) -> Response[str]:
         return _problem(
             request, error.status_code, "There is nothing here", "This page does not exist. The menu has all that do."
         )
-    if error.status_code < 500:
-        return _problem(request, error.status_code, "That did not work", "This is more than a form may send.")
+    if error.status_code < 500 or hung_up(error):
+        return _problem(
+            request,
+            400 if hung_up(error) else error.status_code,
+            "That did not work",
+            "This is more than a form may send.",
+        )
     return on_exception(request, error)
 
 
