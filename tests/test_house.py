@@ -157,7 +157,7 @@ def test_the_service_loads_neither_the_migrations_tools_nor_what_only_some_need(
     asked = (
         "import sys, nambari.server, nambari.worker\n"
         "unwanted = {'sqlalchemy', 'alembic', 'psycopg', 'typer', 'limits', 'valkey', 'prometheus_client'}\n"
-        "unwanted |= {'mcp', 'pydantic'}\n"
+        "unwanted |= {'mcp', 'pydantic', 'opentelemetry'}\n"
         "print(sorted(unwanted & set(sys.modules)))"
     )
     loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout

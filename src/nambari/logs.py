@@ -4,9 +4,13 @@ import contextlib
 import logging
 import sys
 import traceback
+from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
 import structlog
+from structlog.contextvars import bound_contextvars
+
+from nambari import traces
 
 
 class _Forgiving:
@@ -28,6 +32,8 @@ def configure(level: str) -> None:
     """`level` as in the settings. What libraries log comes out the same way."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
     steps: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        _join_traces,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -50,6 +56,17 @@ def configure(level: str) -> None:
         )
     )
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)
+
+
+def about(**what: str) -> AbstractContextManager[None]:
+    """What all that is logged while the block lasts is about: the request, the delivery. Ids, and nothing personal."""
+    return bound_contextvars(**what)
+
+
+def _join_traces(_: Any, __: str, line: Any) -> Any:
+    if (trace := traces.trace_id()) is not None:
+        line["trace_id"] = trace
+    return line
 
 
 def places(error: BaseException) -> list[str]:

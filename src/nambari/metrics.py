@@ -19,9 +19,9 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from nambari.db.engine import DatabaseUnavailable
-from nambari.operations.measure import Gauge, measure
+from nambari.operations.measure import Figure, Seen, measure
 from nambari.settings import Settings
-from nambari.wiring import open_services
+from nambari.wiring import Services, open_services
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable: the folder in which several processes of one service keep their counts."""
@@ -29,6 +29,8 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 LOOK_SECONDS = 5.0
 """How long the database may take for a look at the business, and how long a look is told again."""
 
+WATCH_SECONDS = 0.5
+LAG_BUCKETS_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 GONE = "499"
 """The status of a request whose client did not wait for the answer: no standard has one, and nginx tells this."""
@@ -45,17 +47,56 @@ class NotTold(RuntimeError):
     """Metrics cannot be served at this address; the text says why."""
 
 
-class Requests:
-    """Counts and times the requests of this process, by operation."""
+class Process:
+    """What this process tells of itself: its memory and files, and how far it is used."""
 
     def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector  # noqa: PLC0415
+        from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector  # noqa: PLC0415
 
         self.registry = CollectorRegistry()
+        self._lag = Histogram(
+            "nambari_event_loop_lag_seconds",
+            "How much later than planned the process came to do something, looked at twice a second.",
+            buckets=LAG_BUCKETS_SECONDS,
+            registry=self.registry,
+        )
+        self._connections = Gauge(
+            "nambari_database_connections",
+            "Connections to the database: in use, at most, and who waits for one.",
+            ("state",),
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+
+    async def watch(self, services: Services) -> None:
+        """Until cancelled."""
+        while True:
+            planned = time.monotonic() + WATCH_SECONDS
+            await asyncio.sleep(WATCH_SECONDS)
+            self._lag.observe(max(time.monotonic() - planned, 0.0))
+            use = services.database.use
+            for state, count in (("in_use", use.in_use), ("most", use.most), ("waiting", use.waiting)):
+                self._connections.labels(state).set(count)
+
+
+class Requests(Process):
+    """Counts and times the requests of this process besides, by operation."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Gauge, Histogram  # noqa: PLC0415
+
+        super().__init__()
         self._done = Counter(
             "nambari_requests",
             "Requests that were answered, by operation and HTTP status; 499 where the client did not wait.",
             ("operation", "status"),
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "nambari_refusals",
+            "Requests that were refused, by the code of the answer.",
+            ("code",),
             registry=self.registry,
         )
         self._took = Histogram(
@@ -71,7 +112,6 @@ class Requests:
             multiprocess_mode="livesum",
             registry=self.registry,
         )
-        ProcessCollector(registry=self.registry)
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """The application, each of its requests measured."""
@@ -97,6 +137,8 @@ class Requests:
                 operation = getattr(scope.get("route_handler"), "operation_id", None) or "none"
                 self._done.labels(operation, status).inc()
                 self._took.labels(operation).observe(time.monotonic() - began)
+                if (code := scope.get("state", {}).get("refused")) is not None:
+                    self._refused.labels(code).inc()
 
         return measured
 
@@ -114,36 +156,38 @@ class Business:
         self._dsn = dsn
         self._turn = Lock()
         self._looked_at = float("-inf")
-        self._seen: list[Gauge] | None = None
+        self._told: list[Figure] | None = None
+        self._seen = Seen()
 
     def collect(self) -> Iterable[Any]:
-        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
 
         with self._turn:
             if time.monotonic() - self._looked_at > LOOK_SECONDS:
-                self._seen = asyncio.run(self._look())
+                self._told = asyncio.run(self._look())
                 self._looked_at = time.monotonic()
-            seen = self._seen
-        up = 0 if seen is None else 1
+            told = self._told
+        up = 0 if told is None else 1
         yield GaugeMetricFamily("nambari_database_up", "Whether the database answered: 1, or 0.", value=up)
-        for each in seen or ():
-            family = GaugeMetricFamily(f"nambari_{each.name}", each.meaning, labels=each.labels)
+        for each in told or ():
+            kind = CounterMetricFamily if each.grows else GaugeMetricFamily
+            family = kind(f"nambari_{each.name}", each.meaning, labels=each.labels)
             for labels, value in each.values.items():
                 family.add_metric(labels, value)
             yield family
 
-    async def _look(self) -> list[Gauge] | None:
+    async def _look(self) -> list[Figure] | None:
         try:
             async with open_services(self._settings, self._dsn) as services:
-                return await measure(services, services.clock())
+                return await measure(services, self._seen, services.clock())
         except DatabaseUnavailable as error:
             _log.warning("the database could not be measured", reason=str(error))
             return None
 
 
 @contextmanager
-def told(address: Address | None, settings: Settings, dsn: str, requests: Requests | None = None) -> Iterator[None]:
-    """Answer `/metrics` while the block lasts: of the business, of the requests of this process or of those that share.
+def told(address: Address | None, settings: Settings, dsn: str, process: Process | None = None) -> Iterator[None]:
+    """Answer `/metrics` while the block lasts: of the business, and of this process or of those that share.
 
     Without an address, nothing. Raises NotTold for one that cannot be served.
     """
@@ -152,7 +196,7 @@ def told(address: Address | None, settings: Settings, dsn: str, requests: Reques
         return
     from prometheus_client import CollectorRegistry, start_http_server  # noqa: PLC0415
 
-    registry = requests.registry if requests else CollectorRegistry()
+    registry = process.registry if process else CollectorRegistry()
     if SHARED in os.environ:
         registry.register(_OfAllProcesses(os.environ[SHARED]))
     registry.register(Business(settings, dsn))

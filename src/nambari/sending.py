@@ -7,9 +7,9 @@ import hmac
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ import httpcore2
 from httpcore2 import AsyncNetworkBackend, AsyncNetworkStream
 from standardwebhooks import Webhook
 
-from nambari import __version__
+from nambari import __version__, traces
 from nambari.domain.question import Heard
 from nambari.domain.reach import Network, may_be_reached
 from nambari.domain.routing import Cause
@@ -46,6 +46,8 @@ class Message:
     body: bytes
     secrets: tuple[str, ...]
     """The newest first; each signs."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Headers besides those of the signature, which does not cover them."""
 
 
 class NotReachable(Exception):
@@ -73,6 +75,7 @@ def signed(message: Message) -> dict[str, str]:
         "webhook-timestamp": str(int(message.now.timestamp())),
         "webhook-signature": " ".join(Webhook(each).sign(message.id, message.now, text) for each in message.secrets),
         "x-webhook-signature": "sha256=" + hmac.new(newest, message.body, hashlib.sha256).hexdigest(),
+        **message.more,
     }
 
 
@@ -189,17 +192,25 @@ class Sender:
         total = self._total_seconds
         timeouts = {"connect": CONNECT_SECONDS, "read": total, "write": total, "pool": CONNECT_SECONDS}
         headers = list(signed(message).items())
-        async with self._pool.stream(
-            "POST", message.url, headers=headers, content=message.body, extensions={"timeout": timeouts}
-        ) as response:
-            peer = response.extensions["network_stream"].get_extra_info("server_addr")
-            body = b""
-            async for part in response.aiter_stream():
-                body += part
-                if len(body) > MOST_BODY_BYTES:
-                    break  # the rest is of no use to us; the connection is closed with what is left
-            whole = len(body) <= MOST_BODY_BYTES
-            return _Came(int(response.status), body, whole, str(peer[0]) if peer else None)
+        with traces.span("POST", "client", http__request__method="POST") as span:
+            if (here := traces.traceparent()) is not None:
+                headers.append((traces.TRACEPARENT, here))
+            async with self._pool.stream(
+                "POST", message.url, headers=headers, content=message.body, extensions={"timeout": timeouts}
+            ) as response:
+                span.note(http__response__status_code=int(response.status))
+                return await _come(response)
+
+
+async def _come(response: Any) -> _Came:
+    peer = response.extensions["network_stream"].get_extra_info("server_addr")
+    body = b""
+    async for part in response.aiter_stream():
+        body += part
+        if len(body) > MOST_BODY_BYTES:
+            break  # the rest is of no use to us; the connection is closed with what is left
+    whole = len(body) <= MOST_BODY_BYTES
+    return _Came(int(response.status), body, whole, str(peer[0]) if peer else None)
 
 
 def _shown(body: bytes) -> str:

@@ -19,6 +19,7 @@ from nambari.api.app import Beside, application, with_request_id
 from nambari.connection import MOST_CONNECTIONS, BoundedHttp, Config
 from nambari.console.app import CONSOLE
 from nambari.settings import Settings, read, variable
+from nambari.wiring import Services
 from nambari.worker import work
 
 KEEP_ALIVE_SECONDS = 30
@@ -118,8 +119,20 @@ def serve(
 
 
 def _app(settings: Settings, dsn: str, beside: Beside | None, requests: metrics.Requests | None) -> ASGIApp:
-    app = application(settings, dsn, beside, (CONSOLE,))
+    app = application(settings, dsn, _all(beside, requests.watch if requests else None), (CONSOLE,))
     return with_request_id(requests.around(app) if requests else app)
+
+
+def _all(*besides: Beside | None) -> Beside | None:
+    """Those that there are, at once."""
+    given = [each for each in besides if each is not None]
+
+    async def run(services: Services) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for each in given:
+                tasks.create_task(each(services))
+
+    return run if given else None
 
 
 def sweeping_app() -> ASGIApp:

@@ -155,6 +155,11 @@ class Settings:
         30,
         "How many days the log keeps a delivery that arrived or was given up, 1 to 3650; the worker then removes it.",
     )
+    traces_url: str = _setting(
+        "",
+        "Where OpenTelemetry's spans are sent, the whole OTLP/HTTP address, such as http://127.0.0.1:4318/v1/traces;"
+        " empty makes none. It needs the extra nambari[traces], which reads its OTEL_ variables for all else.",
+    )
     log_level: str = _setting("info", "What is logged: debug, info, warning or error.")
 
 
@@ -236,6 +241,8 @@ def _check(settings: Settings) -> None:
             raise InvalidSetting(f"{variable(name)} must be a postgresql:// URL.")  # as above
     if settings.rate_limit_url and not _names_a_counter(settings.rate_limit_url):
         raise InvalidSetting(f"{variable('rate_limit_url')} must be a valkey:// or redis:// URL.")  # as above
+    if settings.traces_url and not _is_web_address(settings.traces_url):
+        raise InvalidSetting(f"{variable('traces_url')} must be an http:// or https:// URL.")  # as above
     most = 100_000  # each is remembered for a second
     need(0 <= settings.enterprise_requests_per_second <= most, "enterprise_requests_per_second", f"0 to {most}")
     need(0 <= settings.enterprise_requests_per_day < 2**31, "enterprise_requests_per_day", "0 to 2147483647")
@@ -327,6 +334,14 @@ def _holds_authorities(path: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _names_a_counter(url: str) -> bool:

@@ -120,7 +120,7 @@ class Explaining:
         if kept:
             await self._connection.execute(f"PREPARE kept AS {statement}")
             given = ", ".join(sql.Literal(str(v) if isinstance(v, str) else v).as_string(None) for v in values)
-            execute = f"EXECUTE kept ({given})"
+            execute = f"EXECUTE kept ({given})" if values else "EXECUTE kept"
             for _ in range(SETTLED):
                 told = await self._connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {execute}")
             await self._connection.execute("DEALLOCATE kept")

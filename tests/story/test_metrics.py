@@ -43,24 +43,24 @@ def of(samples: Samples, name: str, **labels: str) -> float | None:
     return samples.get((name, frozenset(labels.items())))
 
 
-async def stocked(home: Path) -> tuple[str, str]:
-    """A key with 103.50 to spend, and a number to spend it on; made before anything serves."""
+async def stocked(home: Path) -> tuple[str, list[str]]:
+    """A key with 103.50 to spend, and two numbers to spend it on; made before anything serves."""
     server = attach(home)
     try:
         migrate(server.dsn)
         async with database(home) as world:
             alice = await world.person(cents=10_350)
-            [item] = await world.stock()
+            items = await world.stock(2)
     finally:
         server.close()
-    return alice.api_key, item
+    return alice.api_key, items
 
 
 async def test_one_process_tells_how_it_answers_and_how_the_business_stands(tmp_path: Path) -> None:
     port = free_port()
     with service(tmp_path / "home", "--metrics", f"{HOST}:{port}") as made:
         made.home.mkdir()
-        key, item = await stocked(made.home)
+        key, [item, second] = await stocked(made.home)
         made.start()
         headers = {"x-api-key": key}
         bought = httpx2.post(f"{made.url}/v1/phone-numbers", headers=headers, json={"inventory_id": item})
@@ -79,6 +79,8 @@ async def test_one_process_tells_how_it_answers_and_how_the_business_stands(tmp_
         assert of(found, "nambari_requests_total", operation="none", status="404") == 1
         assert of(found, "nambari_request_seconds_count", operation="getCredits") == 5
         assert of(found, "nambari_request_seconds_bucket", operation="getCredits", le="+Inf") == 5
+        assert of(found, "nambari_refusals_total", code="MISSING_API_KEY") == 1
+        assert of(found, "nambari_refusals_total", code="NOT_FOUND") == 1
         assert of(found, "nambari_requests_in_flight") == 0
         assert (of(found, "process_resident_memory_bytes") or 0) > 10_000_000
         assert of(found, "nambari_database_up") == 1
@@ -86,6 +88,16 @@ async def test_one_process_tells_how_it_answers_and_how_the_business_stands(tmp_
         assert of(found, "nambari_credits_cents", environment="live", bucket="available") == 10_000
         assert of(found, "nambari_renewals_overdue_seconds") == 0
         assert of(found, "nambari_deliveries_due") == 0
+        assert of(found, "nambari_carrier_orders_open") is None, "there is no carrier"
+        until(lambda: of(read(port), "nambari_database_connections", state="most") == 10, what="a look at the pool")
+        assert of(read(port), "nambari_database_connections", state="waiting") == 0
+        assert (of(read(port), "nambari_event_loop_lag_seconds_count") or 0) > 0
+
+        sold = {"environment": "live", "event": "phone_number.purchased"}
+        assert of(found, "nambari_events_total", **sold) == 0, "what was before is not counted"
+        again = httpx2.post(f"{made.url}/v1/phone-numbers", headers=headers, json={"inventory_id": second})
+        assert again.status_code == 201
+        until(lambda: of(read(port), "nambari_events_total", **sold) == 1, what="word of what was sold")
         page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
         told = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name, _ in found if name.startswith("nambari_")}
         assert {name for name in told if f"`{name}`" not in page} <= {"nambari_requests"}  # when the count began
@@ -117,6 +129,11 @@ async def test_several_processes_tell_their_sum(tmp_path: Path) -> None:
         victim.send_signal(signal.SIGKILL)
         victim.wait(30)
         assert of(read(port), "nambari_requests_in_flight") == 0
+        until(
+            lambda: of(read(port), "nambari_database_connections", state="most") == 20,
+            what="the pools of two processes",
+        )
+        assert of(read(port), "nambari_refusals_total", code="MISSING_API_KEY") == 40
         assert of(read(port), "nambari_requests_total", **refused) == 40, "what it had done stays done"
         assert made.stop() == 0, made.output
 
@@ -135,6 +152,9 @@ def test_a_worker_tells_how_the_business_stands(tmp_path: Path) -> None:
         until(lambda: listens(port), 60, "an open port")
         assert of(read(port), "nambari_database_up") == 1
         assert of(read(port), "nambari_kyc_pending") == 0
+        until(lambda: of(read(port), "nambari_database_connections", state="most") == 10, what="a look at the pool")
+        assert (of(read(port), "process_resident_memory_bytes") or 0) > 10_000_000
+        assert of(read(port), "nambari_requests_in_flight") is None, "it answers none"
         assert made.stop() == 0, made.output
 
 

@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import re
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
+import structlog
 from litestar import Litestar, Router
 from litestar.enums import ScopeType
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from nambari import logs, traces
 from nambari.api import (
     audit,
     credentials,
@@ -41,6 +45,8 @@ from nambari.operations.look import remember
 from nambari.settings import Settings
 from nambari.wiring import Services, new_id, open_asking, open_services
 
+_log = structlog.get_logger("nambari.api")
+
 MOST_BODY_BYTES = 1_000_000
 _TELLING_METHODS = {204, 405}
 """The statuses that come with an Allow header."""
@@ -64,6 +70,7 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None, door
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         allowed = allowances(settings.enterprise_requests_per_second, settings.enterprise_requests_per_day)
         async with (
+            traces.exported(settings.traces_url),
             open_services(settings, dsn) as services,
             open_limiter(settings.rate_limit_url, allowed) as limiter,
             open_asking(services) as asking,
@@ -120,10 +127,11 @@ async def _running(beside: Beside | None, services: Services) -> AsyncIterator[N
 
 
 def with_request_id(app: ASGIApp) -> ASGIApp:
-    """Give each request an id before anything looks at it, and each answer its X-Request-Id.
+    """Give each request an id before anything looks at it, each answer its X-Request-Id, each line of the log both.
 
-    Each answer also gets what was put in the request's `state["headers"]` on the way. What `state["writer"]` wrote is
-    in what it reads from the moment that it is answered.
+    The id is ours. One that the client sends stands beside it in the log, if it is short and plain. Each answer also
+    gets what was put in the request's `state["headers"]` on the way. What `state["writer"]` wrote is in what it reads from
+    the moment that it is answered.
     HEAD is answered as GET is, without the body: wherever there is a GET.
     """
 
@@ -137,9 +145,12 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
         header = (b"x-request-id", request_id.encode())
 
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        status, began = 0, time.monotonic()
 
         async def send_with_id(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 if message["status"] < 400 and (writer := state.get("writer")) is not None:
                     await remember(inner["litestar_app"].state.services, writer)
                 headers = [*message.get("headers", ()), header, *state.get("headers", ())]
@@ -151,9 +162,54 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
                 message["body"] = b""  # type: ignore[typeddict-unknown-key]
             await send(message)
 
-        await app(inner, receive, send_with_id)
+        with logs.about(**_ids(scope, request_id)), _span(scope, request_id) as span:
+            await app(inner, receive, send_with_id)
+            operation = getattr(inner.get("route_handler"), "operation_id", None) or "none"
+            _tell(span, operation, str(inner.get("path_template") or "none"), status)
+            milliseconds = round((time.monotonic() - began) * 1000)
+            _log.debug("answered", operation=operation, status=status, duration_ms=milliseconds)
 
     return wrapped
+
+
+_PLAIN_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,100}")
+_UNTRACED = {"/healthz", "/readyz"}
+_NO_SPAN = traces.Span()
+
+
+def _ids(scope: Scope, request_id: str) -> dict[str, str]:
+    theirs = _header(scope, b"x-request-id")
+    if theirs is None or _PLAIN_ID.fullmatch(theirs) is None:
+        return {"request_id": request_id}
+    return {"request_id": request_id, "client_request_id": theirs.decode()}
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    """Its value, if it is given once."""
+    found = [value for given, value in scope["headers"] if given == name]
+    return found[0] if len(found) == 1 else None
+
+
+def _span(scope: Scope, request_id: str) -> traces.Span:
+    if not traces.are_on() or scope["path"] in _UNTRACED:
+        return _NO_SPAN
+    parent = _header(scope, traces.TRACEPARENT.encode())
+    method = str(scope.get("method"))
+    return traces.follow(
+        parent.decode("latin-1") if parent else None,
+        method,
+        "server",
+        http__request__method=method,
+        nambari__request_id=request_id,
+    )
+
+
+def _tell(span: traces.Span, operation: str, path: str, status: int) -> None:
+    """The path as it is in the document: with its ids it would be another name for every number."""
+    span.name(operation)
+    span.note(http__route=path, http__response__status_code=status)
+    if status >= 500:
+        span.failed(str(status))
 
 
 def _with_methods(headers: list[tuple[bytes, bytes]], scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -87,6 +87,7 @@ def answer(request: Request[Any, Any, Any], refusal: Refusal, headers: dict[str,
         request_id=refusal.request_id or request.scope["state"]["request_id"],
         retry_after=UNSET if refusal.retry_after_seconds is None else refusal.retry_after_seconds,
     )
+    request.scope["state"]["refused"] = refusal.code
     headers = dict(headers or {})
     status = STATUS[type(refusal)]
     if refusal.retry_after_seconds is not None:

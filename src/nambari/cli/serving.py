@@ -1,5 +1,6 @@
 """Commands that run for long: serve, worker; and those that look after the schema: migrate, doctor."""
 
+import asyncio
 import os
 import socket
 from typing import Annotated
@@ -8,10 +9,10 @@ from urllib.parse import urlsplit
 import typer
 from typer.exceptions import TyperException
 
-from nambari import logs, server, worker
+from nambari import logs, server, traces, worker
 from nambari.cli import session
 from nambari.db import migrate as migration
-from nambari.metrics import Address, NotTold, told
+from nambari.metrics import Address, NotTold, Process, told
 from nambari.settings import Settings
 from nambari.wiring import open_services
 
@@ -63,8 +64,7 @@ def serve(
 
     Migrates first. Ends on Ctrl-C or SIGTERM, when the requests in flight are finished.
     """
-    settings = session.read_settings()
-    logs.configure(settings.log_level)
+    settings = _settings()
     with listen(host, port) as listening, session.database(settings, kept_running=True) as dsn:
         session.bring_up_to_date(settings, dsn)
         where = served_at(listening, host, port)
@@ -141,14 +141,14 @@ def url(host: str, port: int) -> str:
 
 def work(metrics: Metrics = None) -> int:
     """Do what falls due in the background, and nothing else. Any number of these may run at once."""
-    settings = session.read_settings()
-    logs.configure(settings.log_level)
+    settings = _settings()
     with session.database(settings, kept_running=True) as dsn:
         session.bring_up_to_date(settings, dsn)
         typer.echo("Nambari's worker is running. Ctrl-C ends it.")
         try:
-            with told(metrics, settings, dsn):
-                session.run(_work(settings, dsn))
+            process = Process() if metrics else None
+            with told(metrics, settings, dsn, process):
+                session.run(_work(settings, dsn, process))
         except (KeyboardInterrupt, session.Terminated):
             return 0
         except NotTold as error:
@@ -156,9 +156,26 @@ def work(metrics: Metrics = None) -> int:
     return 0
 
 
-async def _work(settings: Settings, dsn: str) -> None:
-    async with open_services(settings, dsn) as services:
-        await worker.work(services)
+def _settings() -> Settings:
+    """Of what runs for long, with the log set to them. Raises InvalidSetting, TyperException."""
+    settings = session.read_settings()
+    try:
+        traces.need_installed(settings.traces_url)
+    except traces.NotInstalled as error:
+        raise TyperException(str(error)) from None
+    logs.configure(settings.log_level)
+    return settings
+
+
+async def _work(settings: Settings, dsn: str, process: Process | None) -> None:
+    async with (
+        traces.exported(settings.traces_url),
+        open_services(settings, dsn) as services,
+        asyncio.TaskGroup() as tasks,
+    ):
+        if process is not None:
+            tasks.create_task(process.watch(services))
+        tasks.create_task(worker.work(services))
 
 
 def migrate() -> None:

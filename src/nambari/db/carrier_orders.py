@@ -27,6 +27,7 @@ class Claimed:
     organization_id: str
     environment: Environment
     order: CarrierOrder
+    traceparent: str | None  # of what last happened to its number in a trace: mostly the purchase
 
 
 async def stock_of_any_organization(
@@ -119,14 +120,17 @@ async def claim_of_all(
         UPDATE carrier_orders AS o
         SET due_at = $3, claims = o.claims + 1, attempts = o.attempts + 1, asked_at = coalesce(o.asked_at, $2)
         FROM due WHERE o.id = due.id
-        RETURNING {_COLUMNS}, due.asked_at, o.organization_id, o.environment
+        RETURNING {_COLUMNS}, due.asked_at, o.organization_id, o.environment,
+                  (SELECT e.traceparent FROM events AS e
+                   WHERE e.subject_id = o.phone_number_id AND e.traceparent IS NOT NULL
+                   ORDER BY e.sequence DESC LIMIT 1) AS traceparent
         """,
         carrier,
         now,
         leased_until,
         limit,
     )
-    return [Claimed(row["organization_id"], Environment(row["environment"]), _order(row)) for row in rows]
+    return [Claimed(row[-3], Environment(row[-2]), _order(row), row[-1]) for row in rows]
 
 
 def _order(row: Any) -> CarrierOrder:

@@ -43,6 +43,9 @@ class Claimed:
     event: str
     happened_at: datetime
     data: Any
+    request_id: str
+    """Of the request that the event is of."""
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,7 @@ async def claim_of_all(
         WHERE d.id = due.id AND d.next_attempt_at <= $1 AND w.id = d.webhook_id AND e.sequence = d.sequence
         RETURNING d.id, d.organization_id, d.environment, d.webhook_id, d.subject_id, d.attempts, d.claims, w.url,
                   w.secret, w.previous_secret, w.previous_secret_until, e.id AS event_id, e.event,
-                  e.created_at AS happened_at, e.data
+                  e.created_at AS happened_at, e.data, e.request_id, e.traceparent
         """,
         now,
         leased_until,

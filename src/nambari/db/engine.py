@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 import asyncpg
 import msgspec
 
-from nambari.db.pool import Pool
+from nambari import traces
+from nambari.db.pool import Pool, Use
+from nambari.db.traced import TracedConnection, statement
 
 Connection: TypeAlias = Any
 """A connection of the driver, which comes without types of its own."""
@@ -124,11 +126,12 @@ def to_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-async def fetch_planned_for(connection: Connection, statement: str, *values: Any) -> list[Any]:
+async def fetch_planned_for(connection: Connection, sql: str, *values: Any) -> list[Any]:
     """The rows, by a plan made for these very values: for where one plan for all values is poor for most of them."""
-    prepared = await connection.prepare(statement)
-    rows: list[Any] = await prepared.fetch(*values)
-    return rows
+    with statement("search"):
+        prepared = await connection.prepare(sql)
+        rows: list[Any] = await prepared.fetch(*values)
+        return rows
 
 
 async def connect(dsn: str, *, connections: int, timeout_seconds: float, pooled: bool = False) -> Pool:
@@ -154,6 +157,7 @@ def make_pool(dsn: str, *, connections: int, timeout_seconds: float, pooled: boo
             command_timeout=timeout_seconds,
             server_settings=_SESSION_OF_POOLER if pooled else _SESSION | _bounds(timeout_seconds),
             statement_cache_size=0 if pooled else STATEMENTS_KEPT,
+            connection_class=TracedConnection if traces.are_on() else asyncpg.Connection,
         )
         try:
             await _prepare(connection)
@@ -205,6 +209,11 @@ class Database:
         self._pool = pool
         self._dsn = dsn
         self._timeout_seconds = timeout_seconds
+
+    @property
+    def use(self) -> Use:
+        """How far the pool is used."""
+        return self._pool.use
 
     def reading(self) -> "Loan":
         """A connection on which each statement is a transaction of its own."""

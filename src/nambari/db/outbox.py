@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from nambari import traces
 from nambari.db.engine import Connection, to_json
 from nambari.domain.access import Environment
 from nambari.domain.events import Event
@@ -35,8 +36,8 @@ async def announce_all(
     await connection.execute(
         """
         INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, key_id, request_id,
-                            created_at)
-        SELECT e.id, $1, $2, e.event, e.subject_id, e.data::jsonb, e.changes::jsonb, e.key_id, e.request_id, $3
+                            created_at, traceparent)
+        SELECT e.id, $1, $2, e.event, e.subject_id, e.data::jsonb, e.changes::jsonb, e.key_id, e.request_id, $3, $11
         FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
              WITH ORDINALITY AS e (id, event, subject_id, data, changes, key_id, request_id, place)
         ORDER BY e.place
@@ -51,6 +52,7 @@ async def announce_all(
         [to_json(each.changes) for each in announcements],
         [each.key_id for each in announcements],
         [each.request_id for each in announcements],
+        traces.traceparent(),
     )
 
 
@@ -72,8 +74,8 @@ async def announce(
     await connection.execute(
         """
         INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, key_id, request_id,
-                            created_at)
-        VALUES ($3, $1, $2, $4, $5, $6, $7, $8, $9, $10)
+                            created_at, traceparent)
+        VALUES ($3, $1, $2, $4, $5, $6, $7, $8, $9, $10, $11)
         """,
         organization_id,
         environment,
@@ -85,6 +87,7 @@ async def announce(
         key_id,
         request_id,
         now,
+        traces.traceparent(),
     )
 
 
@@ -109,9 +112,10 @@ async def announce_call(
     await connection.execute(
         """
         WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-        INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, request_id, created_at)
+        INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, request_id, created_at,
+                            traceparent)
         SELECT $3, $1, $2::environment, $4, $5, $6::jsonb, $7::jsonb, $8, $9::timestamptz + coalesce(
-            (SELECT ahead FROM test_clocks WHERE organization_id = $1 AND $2::environment = 'test'), '0')
+            (SELECT ahead FROM test_clocks WHERE organization_id = $1 AND $2::environment = 'test'), '0'), $10
         FROM relaxed
         ON CONFLICT (id) DO NOTHING
         """,
@@ -124,6 +128,7 @@ async def announce_call(
         changes,
         request_id,
         now,
+        traces.traceparent(),
     )
 
 

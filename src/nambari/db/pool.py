@@ -7,9 +7,17 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 CANCEL_SECONDS = 2.0
+
+
+class Use(NamedTuple):
+    """Connections that somebody has, how many there may be, and how many wait for one."""
+
+    in_use: int
+    most: int
+    waiting: int
 
 
 class Pool:
@@ -18,11 +26,18 @@ class Pool:
     def __init__(self, open_connection: Callable[[], Awaitable[Any]], most: int, timeout_seconds: float) -> None:
         self._open_connection = open_connection
         self._timeout_seconds = timeout_seconds
+        self._most = most
         self._places = most
         self._idle: list[Any] = []
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
+
+    @property
+    def use(self) -> "Use":
+        return Use(
+            self._most - self._places - len(self._idle), self._most, sum(not each.done() for each in self._waiting)
+        )
 
     async def take(self) -> Any:
         """A connection that is nobody else's until it is given back. Raises TimeoutError, and what opening raises."""

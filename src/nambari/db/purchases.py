@@ -5,6 +5,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
+from nambari import traces
 from nambari.db import inventory, kept_answers, requirements
 from nambari.db.engine import Connection
 from nambari.db.kept_answers import KeptAnswer
@@ -147,9 +148,9 @@ _BUY = f"""
         DELETE FROM holds USING claimed WHERE holds.inventory_id = claimed.id RETURNING 1
     ), announced AS (
         INSERT INTO events (id, organization_id, environment, event, subject_id, data, changes, key_id, request_id,
-                            created_at)
+                            created_at, traceparent)
         SELECT ${_NEXT}, $1, $2, 'phone_number.purchased', bought.id, ${_NEXT + 1}, ${_NEXT + 14}, ${_NEXT + 2},
-               ${_NEXT + 3}, $7
+               ${_NEXT + 3}, $7, ${_NEXT + 19}
         FROM bought RETURNING 1
     ), kept AS (
         INSERT INTO kept_answers (organization_id, environment, idempotency_key, fingerprint, refused, answer,
@@ -226,6 +227,7 @@ async def buy(
         changes_of_purchase(number),
         list(purchase.requires),
         *((spending.key_id, spending.month, spending.cap_cents) if spending is not None else (None, None, None)),
+        traces.traceparent(),
     )
     if not row["mine"]:
         return Outcome.BUSY

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
+import structlog
 
+from nambari import logs, traces
 from nambari.db import deliveries, outbox, webhooks
 from nambari.db.deliveries import Claimed, NewDelivery, Settlement
 from nambari.db.engine import Connection
@@ -22,6 +24,8 @@ from nambari.operations.idempotency import Attempt
 from nambari.operations.webhooks import changes_between
 from nambari.sending import Message, Sender
 from nambari.wiring import Services
+
+_log = structlog.get_logger("nambari.worker")
 
 LEASE = timedelta(seconds=60)
 """Longer than a request may take, with what comes before and after it."""
@@ -77,7 +81,25 @@ async def claim(services: Services, now: datetime, limit: int, allowance: Mappin
 
 async def send(services: Services, sender: Sender, delivery: Claimed) -> Sent:
     """One attempt, and what came of it: still to be settled."""
-    outcome = await sender.send(message(delivery, services.clock()))
+    about = {"event_id": delivery.event_id, "webhook_id": delivery.webhook_id, "delivery_id": delivery.id}
+    with (
+        logs.about(request_id=delivery.request_id, **about),
+        traces.follow(
+            delivery.traceparent,
+            f"deliver {delivery.event}",
+            "consumer",
+            nambari__request_id=delivery.request_id,
+            nambari__delivery_id=delivery.id,
+        ) as span,
+    ):
+        outcome = await sender.send(message(delivery, services.clock()))
+        if outcome.error is not None:
+            span.failed(str(outcome.response_status or "unanswered"))
+        told = {"status": outcome.response_status, "duration_ms": outcome.duration_ms}
+        if outcome.error is not None:
+            _log.info("not delivered", attempt=delivery.attempts + 1, reason=outcome.error, **told)
+        else:
+            _log.debug("delivered", attempt=delivery.attempts + 1, **told)
     return Sent(delivery, outcome, services.clock())
 
 
@@ -93,7 +115,8 @@ def message(delivery: Claimed, now: datetime) -> Message:
         "timestamp": delivery.happened_at,
         "data": delivery.data,
     }
-    return Message(delivery.url, delivery.event_id, now, msgspec.json.encode(body), tuple(secrets))
+    more = {"x-request-id": delivery.request_id}
+    return Message(delivery.url, delivery.event_id, now, msgspec.json.encode(body), tuple(secrets), more)
 
 
 async def settle(services: Services, sent: Sequence[Sent]) -> None:

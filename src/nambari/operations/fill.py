@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import structlog
 
+from nambari import traces
 from nambari.carriers.base import (
     Carrier,
     CarrierFailure,
@@ -88,11 +89,12 @@ async def give_back(services: Services, now: datetime, limit: int) -> int:
 
 async def _see_to(services: Services, carrier: Carrier, claimed: Claimed) -> None:
     try:
-        if claimed.order.status is OrderStatus.RETURNING:
-            await _return(services, carrier, claimed)
-        else:
-            said = await _ask(carrier, claimed)
-            await settle(services, claimed, said, carrier.abilities.found_within, services.clock())
+        with traces.follow(claimed.traceparent, "see to an order", "consumer", nambari__carrier=carrier.name):
+            if claimed.order.status is OrderStatus.RETURNING:
+                await _return(services, carrier, claimed)
+            else:
+                said = await _ask(carrier, claimed)
+                await settle(services, claimed, said, carrier.abilities.found_within, services.clock())
     except (DatabaseUnavailable, Conflict) as error:
         _log.warning("an order is looked at again", order=claimed.order.id, reason=str(error))
 
@@ -105,7 +107,9 @@ async def _ask(carrier: Carrier, claimed: Claimed) -> Said:
     order = claimed.order
     slip = OrderSlip(id=order.id, number=order.number, country=order.country, reference=order.reference)
     try:
-        said = _read(await _bounded(carrier.order(slip) if order.asked_at is None else carrier.find(slip)), slip)
+        new = order.asked_at is None
+        asked = carrier.order(slip) if new else carrier.find(slip)
+        said = _read(await _bounded("order" if new else "find", asked), slip)
     except Refused as no:
         return Said(Answer.REFUSED, legible(str(no)), no.reason)
     except CarrierFailure as failure:
@@ -113,7 +117,7 @@ async def _ask(carrier: Carrier, claimed: Claimed) -> Said:
     if said.answer is not Answer.DELIVERED:
         return said
     try:
-        await _bounded(carrier.configure(order.number))
+        await _bounded("configure", carrier.configure(order.number))
     except CarrierFailure as failure:
         return Said(Answer.UNDERWAY, legible(f"delivered, and not configured: {failure}"))
     return said
@@ -132,11 +136,12 @@ def _read(receipt: Receipt | None, slip: OrderSlip) -> Said:
     return Said(Answer.WRONG_NUMBER, f"the carrier delivered {delivered}", number=delivered)
 
 
-async def _bounded(call: Awaitable[Result]) -> Result:
+async def _bounded(what: str, call: Awaitable[Result]) -> Result:
     """What the carrier answers in time. Whatever goes wrong that is none of its three failures leaves us unsure."""
     try:
-        async with asyncio.timeout(CALL_SECONDS):
-            return await call
+        with traces.part(f"carrier {what}", "client"):
+            async with asyncio.timeout(CALL_SECONDS):
+                return await call
     except CarrierFailure:
         raise
     except TimeoutError:
@@ -316,7 +321,7 @@ async def _return(services: Services, carrier: Carrier, claimed: Claimed) -> Non
     error = f"not given back: the number is {use}" if use else None
     if not use:
         try:
-            await _bounded(carrier.release(order.number))
+            await _bounded("release", carrier.release(order.number))
         except CarrierFailure as failure:
             error = legible(str(failure))
     now = services.clock()

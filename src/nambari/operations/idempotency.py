@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from nambari import traces
 from nambari.db import kept_answers
 from nambari.db.engine import Connection, Database, Deadlock
 from nambari.db.kept_answers import KeptAnswer
@@ -73,12 +74,13 @@ async def once(
     Raises the Refusal of `act`, having written nothing but that refusal; ReplayedRefusal for an earlier one;
     IdempotencyConflict if the key's first request is still running or was another request.
     """
-    for _ in range(DEADLOCKS):
-        try:
-            return await _once(database, attempt, kind, now, act)
-        except Deadlock:
-            continue  # nothing of it is written, and the other goes on
-    return await _once(database, attempt, kind, now, act)
+    with traces.span(act.__module__.rpartition(".")[2]):  # as `release`: the verbs have modules of their own
+        for _ in range(DEADLOCKS):
+            try:
+                return await _once(database, attempt, kind, now, act)
+            except Deadlock:
+                continue  # nothing of it is written, and the other goes on
+        return await _once(database, attempt, kind, now, act)
 
 
 async def _once(

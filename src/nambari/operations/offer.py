@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from nambari import traces
 from nambari.carriers.base import Carrier, CarrierFailure, Found, Wanted
 from nambari.db import inventory, offers
 from nambari.db.engine import Connection
@@ -87,7 +88,8 @@ async def _answers(services: Services, wanted: Search) -> dict[str, Found | None
 
 async def _answer(carrier: Carrier, wanted: Wanted) -> Found | None:
     try:
-        return await carrier.search(wanted, MOST_OF_ONE)
+        with traces.part("carrier search", "client", nambari__carrier=carrier.name):
+            return await carrier.search(wanted, MOST_OF_ONE)
     except CarrierFailure as failure:
         _log.warning("a carrier does not answer a search", carrier=carrier.name, reason=legible(str(failure)))
     except Exception as error:  # noqa: BLE001 - what a carrier sends must not take our own stock off sale

@@ -22,6 +22,7 @@ from nambari.domain.refusals import NumberNotAvailable, Refusal
 from nambari.domain.spending import month_of, spending
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt, Done, once
+from nambari.traces import traced
 from nambari.wiring import Services
 
 TRIES = 20
@@ -35,6 +36,7 @@ def may_be_offered(services: Services, environment: Environment) -> bool:
     return bool(services.carriers) and environment is Environment.LIVE
 
 
+@traced("order")
 async def order(services: Services, attempt: Attempt, wanted: Order, now: datetime) -> Done[PhoneNumber]:
     """The number, pending, its set-up and first month held. Raises as a purchase does."""
 

@@ -18,6 +18,7 @@ from nambari.operations.idempotency import Attempt, Done
 from nambari.operations.order import may_be_offered
 from nambari.operations.order import order as order_offer
 from nambari.operations.order import quote as quote_offer
+from nambari.traces import traced
 from nambari.wiring import Services
 
 TRIES = 20
@@ -28,6 +29,7 @@ TRIES_WITHOUT_QUEUING = 2
 the rival, who may yet fail: to be refused a number that is for sale after all would be untrue, and be kept."""
 
 
+@traced("purchase")
 async def purchase(services: Services, attempt: Attempt, order: Order, now: datetime) -> Done[PhoneNumber]:
     """The number bought, active from now on, its set-up and first month paid; or pending at a carrier, and they held.
 

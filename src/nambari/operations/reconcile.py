@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from nambari.carriers.base import Carrier
-from nambari.db import carrier_orders
+from nambari.db import carrier_orders, measures
 from nambari.db.engine import Conflict
 from nambari.domain.access import Environment
 from nambari.domain.carrier_order import OrderStatus, is_told, legible
@@ -43,7 +43,10 @@ async def differences(services: Services, carrier: Carrier) -> list[Finding]:
         if status is not None and each["changed_at"] >= began:
             status = OrderStatus.OPEN
         booked.append(Booked(each["number"], StockStatus(each["stock"]), status))
-    return compare(booked, there, {id_: OrderStatus(status) for id_, status in orders.items()})
+    findings = compare(booked, there, {id_: OrderStatus(status) for id_, status in orders.items()})
+    async with services.database.writing() as connection:
+        await measures.write_comparison_of_all(connection, carrier.name, len(findings), services.clock())
+    return findings
 
 
 async def repair(services: Services, carrier: Carrier, findings: Sequence[Finding], now: datetime) -> list[Finding]:

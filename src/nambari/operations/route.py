@@ -31,6 +31,7 @@ from nambari.domain.routing import (
 )
 from nambari.operations.configure import number_not_found
 from nambari.sending import Message
+from nambari.traces import traced
 from nambari.wiring import Asking, Services, id_of
 
 ROUTE_SUSPENDED = "route"
@@ -66,6 +67,7 @@ class _Entry:
     to: str | None
 
 
+@traced("route a call")
 async def inbound(
     services: Services, asking: Asking, operator: Operator, request_id: str, call: Call, now: datetime
 ) -> Route | Reject:
@@ -89,6 +91,7 @@ async def inbound(
     return answered
 
 
+@traced("ask a webhook")
 async def ask(
     asking: Asking, operator: Operator, decided: Ask, call_id: str, caller: str | None, now: datetime
 ) -> Directed | Declined | Cause:
@@ -131,6 +134,7 @@ async def _tell_holder(
     await _write_down(connection, operator, request_id, call, entry, decided, now)
 
 
+@traced("judge a call")
 async def outbound(
     services: Services, operator: Operator, request_id: str, call: CallFrom, now: datetime
 ) -> Allow | Reject:
