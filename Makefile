@@ -81,5 +81,10 @@ bench: setup ## measure, beside what bounds us
 soak: setup ## an ordinary day at half the limit; MINUTES=30
 	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),30)
 
+COMPILE = $(BIN)/uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --quiet
+IMAGE = deploy/container
+
 lock: ## resolve the dependencies anew
-	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-emit-package nambari-client --no-header --quiet --upgrade --output-file requirements.lock
+	$(COMPILE) pyproject.toml --group dev --no-emit-package nambari-client --upgrade --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra mcp --extra traces --no-emit-package nambari-client --upgrade --constraint requirements.lock --output-file $(IMAGE)/requirements.lock
+	printf 'hatchling\nuv\n' | $(COMPILE) - --upgrade --constraint requirements.lock --output-file $(IMAGE)/build.lock
