@@ -1,4 +1,7 @@
-"""Does the Containerfile make a service that runs? Its very steps, done here without an engine, and run as its user."""
+"""Does the Containerfile make a service that runs? Its steps, done here without an engine, and run as its user.
+
+They are done without its ENV, which only has the packages compiled.
+"""
 
 import json
 import os
@@ -54,7 +57,7 @@ def home() -> Iterator[Path]:
                 done = subprocess.run(
                     ["sh", "-euc", OURS.sub(f"{made}/", rest)],
                     cwd=made,
-                    env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+                    env=outside(),
                     capture_output=True,
                     text=True,
                     check=False,
@@ -62,6 +65,12 @@ def home() -> Iterator[Path]:
                 )
                 assert done.returncode == 0, f"{rest}\n{done.stdout}{done.stderr}"
         yield made
+
+
+def outside() -> dict[str, str]:
+    """With the system's Python, as in an image: one of root's own nobody else may run."""
+    ours = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    return ours | {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 
 def place(source: Path, target: Path, *, several: bool) -> None:
@@ -136,6 +145,7 @@ def running(home: Path, port: int, metrics: int) -> Iterator["subprocess.Popen[b
         until(lambda: not (volume / "pgdata" / "postmaster.pid").exists(), 60, "the end of its database")
 
 
+@pytest.mark.timeout(900)  # it installs all that is locked
 def test_what_it_makes_serves_as_nobody(home: Path) -> None:
     port, metrics = free_port(), free_port()
     health = [OURS.sub(f"{home}/", each) for each in json.loads(last("HEALTHCHECK").partition("CMD ")[2])]
