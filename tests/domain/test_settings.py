@@ -43,6 +43,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "webhook_ca_file": (certifi.where(), certifi.where()),
     "webhook_answers": ("all", "all"),
     "delivery_log_days": ("7", 7),
+    "traces_url": ("http://127.0.0.1:4318/v1/traces", "http://127.0.0.1:4318/v1/traces"),
     "log_level": ("debug", "debug"),
 }
 
@@ -127,6 +128,10 @@ def test_what_is_not_ours_is_left_alone() -> None:
         ("rate_limit_url", "localhost:6379"),
         ("rate_limit_url", "redis://"),
         ("rate_limit_url", "redis://cache:port"),
+        ("traces_url", "127.0.0.1:4318"),
+        ("traces_url", "ftp://collector"),
+        ("traces_url", "http://"),
+        ("traces_url", "http://collector:port"),
         ("enterprise_requests_per_second", "-1"),
         ("enterprise_requests_per_second", "100001"),
         ("enterprise_requests_per_second", "1.5"),
