@@ -134,7 +134,8 @@ async def test_a_status_that_cannot_be_released(world: World, status: str) -> No
     alice, [item] = await world.person(), await world.stock()
     number = await bought(alice.client, item)
     await world.fetch(
-        "UPDATE phone_numbers SET status = $1, porting_direction = CASE $1::text WHEN 'porting' THEN 'in' END RETURNING 1",
+        "UPDATE phone_numbers SET status = $1, porting_direction = CASE $1::text WHEN 'porting' THEN 'in' END"
+        " RETURNING 1",
         status,
     )
     path = f"/v1/phone-numbers/{number['id']}"
