@@ -119,10 +119,10 @@ class BoundedHttp(HttpToolsProtocol):
         elif self.is_idle and self.timeout_keep_alive_task is None and not self.transport.is_closing():
             self._await_head()  # an empty line, which begins no request and must not keep the connection either
 
-    @property
     def _unsupported_upgrade_warning(self) -> None:
         """Nothing: the request is answered as one that asks for no other protocol (RFC 9110 7.8), as any could."""
 
+    @property
     def is_idle(self) -> bool:
         """Whether all that was asked is answered."""
         return self.cycle is None or self.cycle.response_complete

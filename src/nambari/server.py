@@ -1,5 +1,6 @@
 """How does one process serve HTTP? uvicorn, with our bounds on connections; alone, or several on one socket."""
 
+import asyncio
 import contextlib
 import gc
 import os

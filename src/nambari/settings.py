@@ -227,22 +227,31 @@ def _parse(name: str, text: str, wanted: Any) -> Any:
         raise InvalidSetting(f"{name} must be {kind}, not {text!r}.") from None
 
 
+def _check_addresses(settings: Settings) -> None:
+    """What is not one is not told back: it may hold a password."""
+    forms = {
+        "database_url": (_is_postgresql, "a postgresql:// URL"),
+        "pooler_url": (_is_postgresql, "a postgresql:// URL"),
+        "replica_url": (_is_postgresql, "a postgresql:// URL"),
+        "rate_limit_url": (_names_a_counter, "a valkey:// or redis:// URL"),
+        "traces_url": (_is_web_address, "an http:// or https:// URL"),
+    }
+    for name, (fits, form) in forms.items():
+        url = getattr(settings, name)
+        if url and not fits(url):
+            raise InvalidSetting(f"{variable(name)} must be {form}.")
+
+
+def _is_postgresql(url: str) -> bool:
+    return url.startswith(_POSTGRESQL)
+
+
 def _check(settings: Settings) -> None:
     def need(holds: bool, name: str, rule: str) -> None:  # noqa: FBT001 - a condition, not a flag
         if not holds:
             raise InvalidSetting(f"{variable(name)} must be {rule}, not {getattr(settings, name)!r}.")
 
-    url = settings.database_url
-    if url and not url.startswith(_POSTGRESQL):
-        raise InvalidSetting(f"{variable('database_url')} must be a postgresql:// URL.")  # it may hold a password
-    for name in ("pooler_url", "replica_url"):
-        url = getattr(settings, name)
-        if url and not url.startswith(_POSTGRESQL):
-            raise InvalidSetting(f"{variable(name)} must be a postgresql:// URL.")  # as above
-    if settings.rate_limit_url and not _names_a_counter(settings.rate_limit_url):
-        raise InvalidSetting(f"{variable('rate_limit_url')} must be a valkey:// or redis:// URL.")  # as above
-    if settings.traces_url and not _is_web_address(settings.traces_url):
-        raise InvalidSetting(f"{variable('traces_url')} must be an http:// or https:// URL.")  # as above
+    _check_addresses(settings)
     most = 100_000  # each is remembered for a second
     need(0 <= settings.enterprise_requests_per_second <= most, "enterprise_requests_per_second", f"0 to {most}")
     need(0 <= settings.enterprise_requests_per_day < 2**31, "enterprise_requests_per_day", "0 to 2147483647")

@@ -130,9 +130,8 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
     """Give each request an id before anything looks at it, each answer its X-Request-Id, each line of the log both.
 
     The id is ours. One that the client sends stands beside it in the log, if it is short and plain. Each answer also
-    gets what was put in the request's `state["headers"]` on the way. What `state["writer"]` wrote is in what it reads from
-    the moment that it is answered.
-    HEAD is answered as GET is, without the body: wherever there is a GET.
+    gets what was put in the request's `state["headers"]` on the way. What `state["writer"]` wrote is in what it reads
+    from the moment that it is answered. HEAD is answered as GET is, without the body: wherever there is a GET.
     """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:

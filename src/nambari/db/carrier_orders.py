@@ -156,7 +156,7 @@ async def find_of_any_organization(connection: Connection, order_id: str) -> Cla
         f"SELECT {_COLUMNS}, o.asked_at, o.organization_id, o.environment FROM carrier_orders AS o WHERE o.id = $1",
         order_id,
     )
-    return Claimed(row["organization_id"], Environment(row["environment"]), _order(row)) if row else None
+    return Claimed(row["organization_id"], Environment(row["environment"]), _order(row), None) if row else None
 
 
 async def lock(
