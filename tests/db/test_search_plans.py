@@ -319,6 +319,7 @@ async def test_a_list_without_its_index_is_found(filled: str, settings: Settings
         dropped = connection.transaction()
         await dropped.start()
         await connection.execute("DROP INDEX phone_numbers_newest, phone_numbers_held")
+        await connection.execute("ALTER TABLE phone_numbers DROP CONSTRAINT phone_numbers_of_tenant CASCADE")
         explained = Explaining(connection)
         await phone_numbers.page(
             explained, "org_1", Environment.LIVE, Filter(), limit=LIMIT, offset=0, starting_after=None

@@ -45,6 +45,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "delivery_log_days": ("7", 7),
     "traces_url": ("http://127.0.0.1:4318/v1/traces", "http://127.0.0.1:4318/v1/traces"),
     "log_level": ("debug", "debug"),
+    "client_connections": ("500", 500),
 }
 
 
