@@ -36,7 +36,7 @@ def here(tmp_path: Path) -> list[str]:
 
 
 def test_systemd_takes_them(here: list[str]) -> None:
-    assert len(here) == 4
+    assert len(here) == 5
     told = analyze("verify", "--man=no", *here)
     assert (told.returncode, told.stderr) == (0, "")
 
