@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from nambari.carriers.base import Carrier
-from nambari.db import carrier_orders, measures
+from nambari.db import carrier_books, carrier_orders, measures
 from nambari.db.engine import Conflict
 from nambari.domain.access import Environment
 from nambari.domain.carrier_order import OrderStatus, is_told, legible
@@ -34,9 +34,9 @@ async def differences(services: Services, carrier: Carrier) -> list[Finding]:
     began = services.clock()
     there = [There(dialled(each.number) or legible(each.number), each.order_id) for each in await carrier.list_owned()]
     async with services.database.reading() as connection:
-        books = await carrier_orders.books_of_all(connection, Environment.LIVE, carrier.name)
+        books = await carrier_books.books_of_all(connection, Environment.LIVE, carrier.name)
         ids = [each.order_id for each in there if each.order_id is not None]
-        orders = await carrier_orders.statuses_of_all(connection, carrier.name, ids)
+        orders = await carrier_books.statuses_of_all(connection, carrier.name, ids)
     booked = []
     for each in books:
         status = OrderStatus(each["order_status"]) if each["order_status"] else None
@@ -59,11 +59,11 @@ async def repair(services: Services, carrier: Carrier, findings: Sequence[Findin
         try:
             async with services.database.writing() as connection:
                 if each.difference is Difference.LEFT_THERE and each.order_id is not None:
-                    repaired = await carrier_orders.send_back_of_all(
+                    repaired = await carrier_books.send_back_of_all(
                         connection, carrier.name, each.order_id, each.number, now
                     )
                 elif each.difference is Difference.MISSING_STOCK:
-                    repaired = await carrier_orders.lose_of_all(
+                    repaired = await carrier_books.lose_of_all(
                         connection, Environment.LIVE, carrier.name, each.number, now
                     )
                 else:
