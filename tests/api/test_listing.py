@@ -10,7 +10,7 @@ from tests.cast import World
 
 FIELDS = {
     *("id", "number", "e164", "country", "type", "area_code", "locality", "status", "status_reason", "endpoint_id"),
-    "fallback_endpoint_id",
+    *("porting_direction", "fallback_endpoint_id"),
     *("allow_inbound", "allow_outbound", "label", "tags", "deletion_lock", "setup_cost_cents", "monthly_cost_cents"),
     *("currency", "renews_at", "releases_at", "created_at", "updated_at", "released_at"),
 }
@@ -34,6 +34,7 @@ async def test_an_item_has_every_field(world: World) -> None:
         "locality": "London",
         "status": "active",
         "status_reason": None,
+        "porting_direction": None,
         "endpoint_id": None,
         "fallback_endpoint_id": None,
         "allow_inbound": True,

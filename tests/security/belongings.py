@@ -2,6 +2,7 @@
 
 import httpx2
 from tests.api.asking import bought, made
+from tests.api.leavers import asked, secured
 from tests.api.papers import sent
 from tests.cast import Person, World
 from tests.delivering import hook
@@ -16,7 +17,7 @@ PORTED = {"hers": "+442079467001", "mine": "+442079467002", "test": "+4420794670
 async def belongings(world: World, person: Person, environment: Environment, whose: str) -> dict[str, str]:
     """Kind → id: of a TypeID its prefix, and a few kinds besides."""
     client = person.client
-    stock = await world.stock(4, environment=environment)
+    stock = await world.stock(5, environment=environment)
     endpoint = await made(client, name=f"{whose} endpoint")
     spare = await made(client, name=f"{whose} fallback")
     number = await bought(client, stock[0], endpoint_id=endpoint["id"], fallback_endpoint_id=spare["id"], tags=[whose])
@@ -25,6 +26,9 @@ async def belongings(world: World, person: Person, environment: Environment, who
     hold = (await client.post("/v1/holds", json={"inventory_id": stock[2]})).json()
     webhook = await hook(person, f"https://{whose}.example.com/events")
     order = await client.post("/v1/porting-orders", json={"number": PORTED[whose]})
+    leaves = await bought(client, stock[4])
+    await secured(person)
+    out = await asked(world, leaves, environment=environment)
     [line, *_] = (await client.get("/v1/credits/transactions")).json()["transactions"]
     [record, *_] = (await client.get("/v1/audit")).json()["records"]
     return {
@@ -40,6 +44,8 @@ async def belongings(world: World, person: Person, environment: Environment, who
         "wh": webhook["id"],
         "doc": (await sent(client))["id"],
         "port": order.json()["id"],
+        "leaves": leaves["id"],
+        "pout": out.id,
         "line": line["id"],
         "evt": record["id"],
         "req": record["request_id"],

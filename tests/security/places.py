@@ -18,13 +18,14 @@ OWNERS_OF_PATH = {
     "key_id": "key",
     "document_id": "doc",
     "order_id": "port",
+    "port_out_id": "pout",
 }
 """What each parameter of a path names."""
 NAMING = re.compile(r"(.+_)?id|number|starting_after|up_to|tag|contains|to|from|username")
 OWN_WORDS = frozenset(
     {
         *("Prefer", "call_id", "area_code", "locality", "expires_on", "expires_at", "label", "name", "legal_name"),
-        *("url", "current_carrier", "account_number", "authorized_name", "authorized_on", "billing_name"),
+        *("url", "current_carrier", "account_number", "authorized_name", "authorized_on", "billing_name", "pin"),
         "billing_address",
     }
 )

@@ -33,12 +33,14 @@ PLACELESS = {
     "getTestClock": "the clock of whose key it is",
     "advanceTestClock": "the clock of whose key it is",
     "sendDocument": "nothing is attached to it",
+    "getPortOutPin": "the PIN of whose key it is",
+    "setPortOutPin": "the PIN of whose key it is",
 }
 """Operations that take the id of nothing, and whose things they show or change instead."""
 CHANGING_ITSELF = {"moveTestCredits", "advanceTestClock"}
 """What is answered otherwise each time, for it tells how things stand now."""
 MADE = re.compile(
-    r"\b(pn|inv|hold|ep|wh|dlv|evt|key|doc|port|post|req|org|txn|ord)_[0-9a-hjkmnp-tv-z]{26}\b"
+    r"\b(pn|inv|hold|ep|wh|dlv|evt|key|doc|port|pout|post|req|org|txn|ord)_[0-9a-hjkmnp-tv-z]{26}\b"
     r"|\b(?:kros_live|kros_test|whsec)_[\w+/=]+|\d{4}-\d\d-\d\dT[\d:.]+Z"
 )
 NOT_COMPARED = {"x-request-id", "x-ratelimit-reset", "date", "content-length"}
