@@ -31,8 +31,10 @@ OF_PATHS = {
     "delivery_id": "dlv",
     "key_id": "key",
     "organization_id": "org",
+    "order_id": "port",
+    "port_out_id": "pout",
 }
-WORDS_OF_PATHS = {"name": "console.css", "kind": "custom", "rest": "nowhere"}
+WORDS_OF_PATHS = {"verb": "cancel", "name": "console.css", "kind": "custom", "rest": "nowhere"}
 
 
 @dataclass(frozen=True)

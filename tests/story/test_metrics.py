@@ -5,7 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -56,6 +58,25 @@ async def stocked(home: Path) -> tuple[str, list[str]]:
     return alice.api_key, items
 
 
+@contextmanager
+def killed_again_and_again(home: Path) -> Iterator[None]:
+    """The embedded database, as often as the service starts it again."""
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.02):
+            with suppress(AssertionError, psutil.NoSuchProcess):
+                kill_database(home)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        killer.join()
+
+
 async def test_one_process_tells_how_it_answers_and_how_the_business_stands(tmp_path: Path) -> None:
     port = free_port()
     with service(tmp_path / "home", "--metrics", f"{HOST}:{port}") as made:
@@ -102,15 +123,14 @@ async def test_one_process_tells_how_it_answers_and_how_the_business_stands(tmp_
         until(lambda: of(read(port), "nambari_events_total", **sold) == before + 1, what="word of what was sold")
         page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
         told = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name, _ in found if name.startswith("nambari_")}
-        assert {name for name in told if f"`{name}`" not in page} <= {"nambari_requests", "nambari_refusals"}  # since when
+        assert {name for name in told if f"`{name}`" not in page} <= {
+            "nambari_requests",
+            "nambari_refusals",
+        }  # since when
 
-        def away() -> bool:
-            with suppress(AssertionError, psutil.NoSuchProcess):  # as often as it is started again
-                kill_database(made.home)
-            return of(read(port), "nambari_database_up") == 0
-
-        until(away, 60, "word of the database's end")
-        assert of(read(port), "nambari_phone_numbers", environment="live", status="active") is None
+        with killed_again_and_again(made.home):
+            until(lambda: of(read(port), "nambari_database_up") == 0, 60, "word of the database's end")
+            assert of(read(port), "nambari_phone_numbers", environment="live", status="active") is None
         assert made.stop() == 0, made.output
         assert not listens(port)
 
