@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from nambari import logs
 from nambari.api.app import application, with_request_id
 from nambari.settings import Settings
 
@@ -111,6 +112,7 @@ class Recording:
 
 @asynccontextmanager
 async def recording(settings: Settings, dsn: str) -> AsyncIterator[Recording]:
+    logs.configure("info")
     app = application(settings, dsn)
     async with app.lifespan():
         statements: list[Statement] = []

@@ -15,6 +15,7 @@ from litestar import Litestar, Response, get, post
 
 from bench import gatherer
 from bench.sampling import Sampler
+from nambari import logs
 from nambari.api.app import create_app, with_request_id
 from nambari.server import configure, settle
 from nambari.settings import Settings
@@ -55,6 +56,7 @@ def constants(answers: dict[str, str]) -> Litestar:
 
 
 async def serve(wanted: dict[str, Any]) -> None:
+    logs.configure("info")  # as whoever serves does
     settings = Settings(data_dir=Path("/nonexistent"), database_connections=wanted["connections"])
     answers = wanted["constants"]
     if wanted["gathering"]:
