@@ -1,6 +1,7 @@
 """One embedded PostgreSQL for the whole run; for each test a database of its own, copied from a migrated template."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from litestar import Litestar
 from tests.cast import World
 from tests.moving import Clock, MovingWorld, with_clock
@@ -18,6 +20,15 @@ from nambari.db.migrate import migrate
 from nambari.settings import Settings
 
 TEMPLATE = "nambari_template"
+
+
+@pytest.fixture(autouse=True)
+def _log_as_when_it_is_served() -> Iterator[None]:
+    """An application in this process would else tell every request on standard output, where a test may read."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Whose id has a line of the log? Ours for each request; the client's beside it, if it is short and plain."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ SENT = "order-2030:17/a.b_c+d=e"
 
 async def answered(world: World, *headers: tuple[str, str]) -> tuple[dict[str, Any], str]:
     """The line of the log, and the id that the answer has."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
     with capture_logs(processors=[merge_contextvars]) as lines:
         told = await world.client().get(
             "/v1/credits", headers=[(name.encode(), sent.encode()) for name, sent in headers]

@@ -1,14 +1,12 @@
 """The program itself, run in this process on a database of the test's own."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from tests.cli.serving import served
 from tests.cli.shop import Shop, opened
 
@@ -35,15 +33,6 @@ class Outcome:
 
 
 Run = Callable[..., Outcome]
-
-
-@pytest.fixture(autouse=True)
-def _services_log_as_when_they_are_served() -> Iterator[None]:
-    """One that runs in this process would else tell every request on what is a command's standard output here."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture
