@@ -138,14 +138,15 @@ def scraped(home: Path, port: int, web: int) -> None:
 
 
 def asked_of(web: int, what: str, **query: str) -> Any:
-    return httpx2.get(f"http://{HOST}:{web}/api/v1/{what}", params=query, timeout=60).json()["data"]
+    answer = httpx2.get(f"http://{HOST}:{web}/api/v1/{what}", params=query, timeout=60)
+    return answer.raise_for_status().json()["data"]
 
 
 def value(web: int, query: str) -> str | None:
     try:
         found = asked_of(web, "query", query=query)["result"]
-    except httpx2.TransportError:
-        return None
+    except (httpx2.TransportError, httpx2.HTTPStatusError):
+        return None  # it still starts
     return str(found[0]["value"][1]) if found else None
 
 
