@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from nambari.db.engine import Connection
-from nambari.db.paging import Page, UnknownCursor
+from nambari.db.paging import Listed, Page, newest
 from nambari.db.renewals import Tenant
 from nambari.domain.access import Environment
 from nambari.domain.document import Document, DocumentStatus, DocumentType, MediaType
@@ -110,26 +110,15 @@ async def page(
     starting_after: str | None,
 ) -> Page[Document]:
     """Newest first. Raises UnknownCursor."""
-    place, values = "", []
-    if starting_after is not None:
-        cursor = await find(connection, organization_id, environment, starting_after)
-        if cursor is None:
-            raise UnknownCursor
-        place, values = "AND (created_at, id) < ($4, $5)", [cursor.created_at, cursor.id]
-    rows = await connection.fetch(
-        f"""
-        SELECT {_COLUMNS} FROM documents WHERE organization_id = $1 AND environment = $2 {place}
-        ORDER BY created_at DESC, id DESC LIMIT {int(limit) + 1} OFFSET $3
-        """,
+    return await newest(
+        connection,
         organization_id,
         environment,
-        offset,
-        *values,
+        Listed("documents", _COLUMNS, _document),
+        limit=limit,
+        offset=offset,
+        starting_after=starting_after,
     )
-    total = await connection.fetchval(
-        "SELECT count(*) FROM documents WHERE organization_id = $1 AND environment = $2", organization_id, environment
-    )
-    return Page([_document(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
 
 
 async def decide(connection: Connection, organization_id: str, environment: Environment, document: Document) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from nambari.db.engine import Connection
-from nambari.db.paging import Page, UnknownCursor, total_told
+from nambari.db.paging import Listed, Page, newest
 from nambari.domain.access import Environment, Key
 from nambari.domain.limits import Plan
 from nambari.domain.spending import Bounds
@@ -87,31 +87,15 @@ async def page(
     starting_after: str | None,
 ) -> Page[Key]:
     """Newest first. Raises UnknownCursor."""
-    cursor = starting_after and await find(connection, organization_id, environment, starting_after)
-    if starting_after is not None and not cursor:
-        raise UnknownCursor
-    rows = await connection.fetch(
-        f"""
-        SELECT {_COLUMNS} FROM api_keys
-        WHERE organization_id = $1 AND environment = $2
-          AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::text))
-        ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4
-        """,
+    return await newest(
+        connection,
         organization_id,
         environment,
-        limit + 1,
-        offset,
-        cursor.created_at if cursor else None,
-        cursor.id if cursor else None,
+        Listed("api_keys", _COLUMNS, key_of_row),
+        limit=limit,
+        offset=offset,
+        starting_after=starting_after,
     )
-    total = total_told(len(rows), limit, offset) if starting_after is None else None
-    if total is None:
-        total = await connection.fetchval(
-            "SELECT count(*) FROM api_keys WHERE organization_id = $1 AND environment = $2",
-            organization_id,
-            environment,
-        )
-    return Page([key_of_row(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
 
 
 async def revoke(

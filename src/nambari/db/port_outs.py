@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from nambari.db.engine import Connection
-from nambari.db.paging import Page, UnknownCursor
+from nambari.db.paging import Listed, Page, newest
 from nambari.domain.access import Environment
 from nambari.domain.port_out import FIELDS, Pin, PortOut, PortOutStatus
 
@@ -134,28 +134,16 @@ async def page(
     starting_after: str | None,
 ) -> Page[PortOut]:
     """Newest first; None means any status. Raises UnknownCursor."""
-    place, values = "", []
-    if starting_after is not None:
-        cursor = await find(connection, organization_id, environment, starting_after)
-        if cursor is None:
-            raise UnknownCursor
-        place, values = "AND (created_at, id) < ($5, $6)", [cursor.created_at, cursor.id]
-    where = "organization_id = $1 AND environment = $2 AND ($3::text IS NULL OR status = $3)"
-    rows = await connection.fetch(
-        f"""
-        SELECT {_COLUMNS} FROM port_outs WHERE {where} {place}
-        ORDER BY created_at DESC, id DESC LIMIT {int(limit) + 1} OFFSET $4
-        """,
+    return await newest(
+        connection,
         organization_id,
         environment,
-        status,
-        offset,
-        *values,
+        Listed("port_outs", _COLUMNS, _port_out),
+        status=status,
+        limit=limit,
+        offset=offset,
+        starting_after=starting_after,
     )
-    total = await connection.fetchval(
-        f"SELECT count(*) FROM port_outs WHERE {where}", organization_id, environment, status
-    )
-    return Page([_port_out(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
 
 
 # ── For the operator ─────────────────────────────────────────────────────────────────────────────────────────────

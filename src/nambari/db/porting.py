@@ -6,7 +6,7 @@ from typing import Any
 
 from nambari.db import documents, requirements
 from nambari.db.engine import Connection
-from nambari.db.paging import Page, UnknownCursor
+from nambari.db.paging import Listed, Page, newest
 from nambari.domain.access import Environment
 from nambari.domain.document import Document
 from nambari.domain.lifecycle import StockStatus
@@ -71,28 +71,16 @@ async def page(
     starting_after: str | None,
 ) -> Page[PortingOrder]:
     """Newest first; None means any status. Raises UnknownCursor."""
-    place, values = "", []
-    if starting_after is not None:
-        cursor = await find(connection, organization_id, environment, starting_after)
-        if cursor is None:
-            raise UnknownCursor
-        place, values = "AND (created_at, id) < ($5, $6)", [cursor.created_at, cursor.id]
-    where = "organization_id = $1 AND environment = $2 AND ($3::text IS NULL OR status = $3)"
-    rows = await connection.fetch(
-        f"""
-        SELECT {_COLUMNS} FROM porting_orders WHERE {where} {place}
-        ORDER BY created_at DESC, id DESC LIMIT {int(limit) + 1} OFFSET $4
-        """,
+    return await newest(
+        connection,
         organization_id,
         environment,
-        status,
-        offset,
-        *values,
+        Listed("porting_orders", _COLUMNS, _order),
+        status=status,
+        limit=limit,
+        offset=offset,
+        starting_after=starting_after,
     )
-    total = await connection.fetchval(
-        f"SELECT count(*) FROM porting_orders WHERE {where}", organization_id, environment, status
-    )
-    return Page([_order(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
 
 
 async def papers(
