@@ -84,6 +84,11 @@ class Caller:
     environment: Environment
     bounds: Bounds = UNBOUNDED
 
+    @property
+    def tenant(self) -> tuple[str, Environment]:
+        """What every function over a tenant's data is told first."""
+        return self.organization_id, self.environment
+
 
 @dataclass(frozen=True, slots=True)
 class Operator:

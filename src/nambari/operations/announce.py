@@ -6,7 +6,7 @@ from nambari.db import outbox
 from nambari.db.engine import Connection
 from nambari.domain.access import Key, key_facts
 from nambari.domain.events import Event
-from nambari.domain.phone_number import Change
+from nambari.domain.phone_number import Change, PhoneNumber, changes_between
 from nambari.operations.idempotency import Attempt
 from nambari.wiring import Services
 
@@ -35,6 +35,19 @@ async def announce(
         request_id=attempt.request_id,
         now=now,
     )
+
+
+async def announce_number(
+    services: Services,
+    connection: Connection,
+    attempt: Attempt,
+    event: Event,
+    before: PhoneNumber,
+    after: PhoneNumber,
+    now: datetime,
+) -> None:
+    """The number as it is now, and what of it is otherwise than before."""
+    await announce(services, connection, attempt, event, after.id, after, now, changes_between(before, after))
 
 
 async def announce_key(

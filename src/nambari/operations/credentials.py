@@ -44,7 +44,7 @@ async def make(
     async def act(connection: Connection) -> MadeCredentials:
         number = await locked(connection, attempt, number_id)
         check_may_have(number.standing)
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         old = await credentials.find(connection, *tenant, number_id)
         new = Credentials(realm, ha1(number.id, realm, password), now)
         await credentials.put(connection, *tenant, number_id, new)
@@ -61,7 +61,7 @@ async def remove(services: Services, attempt: Attempt, number_id: str, now: date
 
     async def act(connection: Connection) -> MadeCredentials:
         number = await locked(connection, attempt, number_id)
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         old = await credentials.find(connection, *tenant, number_id)
         if old is None:
             raise no_credentials()

@@ -53,7 +53,7 @@ async def add(
     reference: str | None,
     now: datetime,
 ) -> ToppedUp:
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
     available = await credits.lock_balance(connection, *tenant)
     if available is None:
         raise no_such_organization(tenant[0])

@@ -52,7 +52,7 @@ async def add(services: Services, attempt: Attempt, new: NewDocument, now: datet
     fault = check_content(new.content, new.media_type)
     if fault is not None:
         raise fault
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
 
     async def act(connection: Connection) -> Document:
         refusal = check_new(new.expires_on, await documents.take_turn(connection, *tenant), now)
@@ -118,7 +118,7 @@ async def _locked(connection: Connection, document_id: str, request_id: str) -> 
 async def _decide(
     services: Services, connection: Connection, attempt: Attempt, before: Document, after: Document, now: datetime
 ) -> None:
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
     await documents.decide(connection, *tenant, after)
     await _announce(services, connection, attempt, _DECIDED[after.status], before, after, now)
 
@@ -171,7 +171,7 @@ async def of_organization(
     services: Services, connection: Connection, attempt: Attempt, now: datetime, limit: int
 ) -> int:
     """The same for one organization. Numbers that rest on a document stay; only what is bought next is refused."""
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
     found = await documents.due(connection, *tenant, now, limit)
     for document in found:
         await documents.set_due(connection, *tenant, remind(document, now))

@@ -85,7 +85,7 @@ async def delete(services: Services, attempt: Attempt, endpoint_id: str, now: da
 
     async def act(connection: Connection) -> Endpoint:
         endpoint = await _locked(connection, attempt, endpoint_id)
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         for number_id, field in await endpoints.delete(connection, *tenant, endpoint_id, now):
             number = await phone_numbers.find(connection, *tenant, number_id)
             changes = [Change(field, endpoint_id, None)]

@@ -14,7 +14,7 @@ async def hold(services: Services, attempt: Attempt, inventory_id: str, minutes:
     """`now` is the world's time, in the test environment too. Raises the refusals of decide_hold."""
 
     async def act(connection: Connection) -> Hold:
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         await holds.take_turn(connection, attempt.caller.organization_id)
         facts = await holds.facts(connection, *tenant, inventory_id, now)
         decision = decide_hold(inventory_id, facts, services.new_id("hold"), minutes, now)
@@ -30,7 +30,7 @@ async def let_go(services: Services, attempt: Attempt, hold_id: str, now: dateti
     """The id of the hold that was. Raises NotFound."""
 
     async def act(connection: Connection) -> str:
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         if not await holds.end(connection, *tenant, hold_id, now):
             raise hold_not_found()
         return hold_id

@@ -95,7 +95,7 @@ async def _once(
         async with database.writing() as connection:
             return Done(await act(connection))
     caller = attempt.caller
-    tenant = (caller.organization_id, caller.environment)
+    tenant = caller.tenant
     refusal: Refusal | None = None
     async with database.writing() as connection:
         if not await kept_answers.take_turn(connection, *tenant, key):

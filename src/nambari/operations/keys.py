@@ -92,7 +92,7 @@ async def create_by_key(
     attempt = replace(attempt, fingerprint=hashlib.sha256(f"{caller.key_id}".encode() + attempt.fingerprint).digest())
 
     async def act(connection: Connection) -> MadeKey:
-        tenant = (caller.organization_id, caller.environment)
+        tenant = caller.tenant
         maker = await keys.find(connection, *tenant, str(caller.key_id), for_share=True)
         if maker is None or maker.revoked_at is not None:
             raise InvalidApiKey("This API key was revoked. Use another.")
@@ -183,7 +183,7 @@ async def revoke_by_key(services: Services, attempt: Attempt, key_id: str, now: 
     """As another key of the organization asks, or the key itself. Raises NotFound. Again changes nothing."""
 
     async def act(connection: Connection) -> Key:
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         key = await keys.revoke(connection, *tenant, key_id, now)
         if key is not None:
             changes = [Change("revoked_at", None, key.revoked_at)]

@@ -33,7 +33,7 @@ async def submit(services: Services, attempt: Attempt, applicant: Applicant, now
         refusal = check_submission(case.status)
         if refusal is not None:
             raise refusal
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         await kyc.submit(connection, *tenant, applicant, now)
         await _announce(services, connection, attempt, case.status, KycStatus.PENDING, now)
         return await _locked(connection, attempt)

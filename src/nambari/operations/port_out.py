@@ -17,11 +17,11 @@ from nambari.domain.e164 import InvalidNumber, identify
 from nambari.domain.events import Event
 from nambari.domain.lifecycle import INVENTORY, StockStatus, advance
 from nambari.domain.payloads import PinFacts, PortOutFacts
-from nambari.domain.phone_number import Change, PhoneNumber, changes_between
+from nambari.domain.phone_number import Change, PhoneNumber
 from nambari.domain.port_out import PortOut, PortOutStatus, Refused
 from nambari.domain.refusals import InvalidState, NotFound, invalid
 from nambari.operations import clock
-from nambari.operations.announce import announce
+from nambari.operations.announce import announce, announce_number
 from nambari.operations.configure import locked as locked_number
 from nambari.operations.credit import no_such_organization
 from nambari.operations.idempotency import Attempt
@@ -42,16 +42,16 @@ async def set_pin(services: Services, attempt: Attempt, pin: str, now: datetime)
     """
     domain.check_pin(pin)
     async with services.database.reading() as connection:
-        known = await port_outs.find_pin(connection, *_tenant(attempt))
-        if await organizations.summary(connection, *_tenant(attempt)) is None:
+        known = await port_outs.find_pin(connection, *attempt.caller.tenant)
+        if await organizations.summary(connection, *attempt.caller.tenant) is None:
             raise no_such_organization(attempt.caller.organization_id)
     async with _hashing:
         same = known is not None and await asyncio.to_thread(password_matches, known.hash, pin)
         pin_hash = await asyncio.to_thread(hash_password, pin)
     async with services.database.writing() as connection:
-        if same and known is not None and await port_outs.note_right(connection, *_tenant(attempt), known.hash):
+        if same and known is not None and await port_outs.note_right(connection, *attempt.caller.tenant, known.hash):
             return known.set_at
-        await port_outs.set_pin(connection, *_tenant(attempt), pin_hash, now)
+        await port_outs.set_pin(connection, *attempt.caller.tenant, pin_hash, now)
         data: PinFacts = {"set_at": now}
         changes = [Change("set_at", known.set_at if known else None, now)]
         subject_id = attempt.caller.organization_id
@@ -117,7 +117,7 @@ async def _asked(
             raise NotFound(f"Nobody has {e164} here: there is nothing to port out.")
         attempt = Attempt(caller=Caller(None, holder[0], environment), request_id=request_id)
         now = await clock.read_within(services, connection, attempt.caller)
-        found = await phone_numbers.find(connection, *_tenant(attempt), holder[1])
+        found = await phone_numbers.find(connection, *attempt.caller.tenant, holder[1])
     assert found is not None  # noqa: S101 - numbers are never deleted
     domain.check_request(gaining_carrier, leaves_at, now)
     domain.check_may_leave(found)
@@ -127,28 +127,28 @@ async def _asked(
 async def _take_attempt(services: Services, asked: _Asked) -> str | Refused:
     """The hash to compare with. It counts as a failure until it has matched, so that many at once gain nothing."""
     async with services.database.writing() as connection:
-        pin = await port_outs.find_pin(connection, *_tenant(asked.attempt), for_update=True)
+        pin = await port_outs.find_pin(connection, *asked.attempt.caller.tenant, for_update=True)
         if pin is None:
             return Refused.NO_PIN
         if pin.is_barred(asked.now):
             return Refused.TOO_MANY_ATTEMPTS
         failures = pin.failures + 1
         barred_until = domain.barred_until(failures, asked.now)
-        await port_outs.note_attempt(connection, *_tenant(asked.attempt), failures, barred_until)
+        await port_outs.note_attempt(connection, *asked.attempt.caller.tenant, failures, barred_until)
     return pin.hash
 
 
 async def _refuse(services: Services, asked: _Asked, reason: Refused) -> NoReturn:
     async with services.database.writing() as connection:
         port_out = _requested(services, asked, reason)
-        await port_outs.insert(connection, *_tenant(asked.attempt), port_out)
+        await port_outs.insert(connection, *asked.attempt.caller.tenant, port_out)
         await _announce(services, connection, asked.attempt, Event.PORT_OUT_REFUSED, None, port_out, asked.now)
     raise InvalidState(reason.sentence, reason=reason.value)
 
 
 async def _accept(services: Services, asked: _Asked, pin_hash: str) -> PortOut:
     async with services.database.writing() as connection:
-        if not await port_outs.note_right(connection, *_tenant(asked.attempt), pin_hash):
+        if not await port_outs.note_right(connection, *asked.attempt.caller.tenant, pin_hash):
             raise InvalidState("The organization has set another PIN meanwhile. Nothing was changed: ask for it.")
         try:
             async with connection.transaction():  # a savepoint: the PIN was right, whatever the number is by now
@@ -162,10 +162,10 @@ async def _let_go(services: Services, connection: Connection, asked: _Asked) -> 
     attempt, now = asked.attempt, asked.now
     number = await locked_number(connection, attempt, asked.number.id)
     leaving = domain.leaving(number, now)
-    await phone_numbers.update(connection, *_tenant(attempt), leaving)
+    await phone_numbers.update(connection, *attempt.caller.tenant, leaving)
     port_out = _requested(services, asked, None)
-    await port_outs.insert(connection, *_tenant(attempt), port_out)
-    await _announce_number(services, connection, attempt, Event.NUMBER_PORTING, number, leaving, now)
+    await port_outs.insert(connection, *attempt.caller.tenant, port_out)
+    await announce_number(services, connection, attempt, Event.NUMBER_PORTING, number, leaving, now)
     await _announce(services, connection, attempt, Event.PORT_OUT_SCHEDULED, None, port_out, now)
     return port_out
 
@@ -198,11 +198,11 @@ async def complete(services: Services, port_out_id: str, request_id: str) -> Por
         after = domain.complete(port_out, now)
         number = await locked_number(connection, attempt, port_out.phone_number_id)
         left = domain.left(number, now)
-        await phone_numbers.update(connection, *_tenant(attempt), left)
+        await phone_numbers.update(connection, *attempt.caller.tenant, left)
         advance(INVENTORY, StockStatus.IN_SERVICE, "move_away")
         assert left.released_at is not None  # noqa: S101 - its tenure has ended
-        await porting.leave_elsewhere(connection, *_tenant(attempt), number.id, left.released_at)
-        await _announce_number(services, connection, attempt, Event.NUMBER_RELEASED, number, left, now)
+        await porting.leave_elsewhere(connection, *attempt.caller.tenant, number.id, left.released_at)
+        await announce_number(services, connection, attempt, Event.NUMBER_RELEASED, number, left, now)
         await _announce(services, connection, attempt, Event.PORT_OUT_COMPLETED, port_out, after, now)
         return after
 
@@ -216,8 +216,8 @@ async def cancel(services: Services, port_out_id: str, reason: str, request_id: 
         after = domain.cancel(port_out, reason, now)
         number = await locked_number(connection, attempt, port_out.phone_number_id)
         stayed = domain.stayed(number, now)
-        await phone_numbers.update(connection, *_tenant(attempt), stayed)
-        await _announce_number(services, connection, attempt, Event.NUMBER_UPDATED, number, stayed, now)
+        await phone_numbers.update(connection, *attempt.caller.tenant, stayed)
+        await announce_number(services, connection, attempt, Event.NUMBER_UPDATED, number, stayed, now)
         await _announce(services, connection, attempt, Event.PORT_OUT_CANCELLED, port_out, after, now)
         return after
 
@@ -288,19 +288,3 @@ async def _announce(
         if (was := getattr(before, name, None)) != getattr(after, name)
     ]
     await announce(services, connection, attempt, event, after.id, data, now, changes)
-
-
-async def _announce_number(
-    services: Services,
-    connection: Connection,
-    attempt: Attempt,
-    event: Event,
-    before: PhoneNumber,
-    after: PhoneNumber,
-    now: datetime,
-) -> None:
-    await announce(services, connection, attempt, event, after.id, after, now, changes_between(before, after))
-
-
-def _tenant(attempt: Attempt) -> tuple[str, Environment]:
-    return attempt.caller.organization_id, attempt.caller.environment

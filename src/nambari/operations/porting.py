@@ -16,12 +16,12 @@ from nambari.domain.e164 import InvalidNumber, identify
 from nambari.domain.events import Event
 from nambari.domain.lifecycle import INVENTORY, StockStatus, advance
 from nambari.domain.payloads import PortingFacts
-from nambari.domain.phone_number import Change, PhoneNumber, changes_between, changes_of_purchase
+from nambari.domain.phone_number import Change, changes_of_purchase
 from nambari.domain.porting import Facts, OrderStatus, PortingOrder
 from nambari.domain.refusals import NotFound, invalid
 from nambari.domain.spending import spending
 from nambari.operations import clock, renew
-from nambari.operations.announce import announce
+from nambari.operations.announce import announce, announce_number
 from nambari.operations.configure import locked as locked_number
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.operations.restore import spent
@@ -61,7 +61,7 @@ async def create(
                 "updated_at": now,
             }
         )
-        await porting.insert(connection, *_tenant(attempt), order)
+        await porting.insert(connection, *attempt.caller.tenant, order)
         await _announce(services, connection, attempt, Event.PORTING_CREATED, None, order, now)
         return order
 
@@ -78,7 +78,7 @@ async def change(
         await _check_given(connection, attempt, changes, now)
         changed = domain.change(order, changes, now)
         if changed is not order:
-            await porting.update(connection, *_tenant(attempt), changed)
+            await porting.update(connection, *attempt.caller.tenant, changed)
             await _announce(services, connection, attempt, Event.PORTING_UPDATED, order, changed, now)
         return changed
 
@@ -94,10 +94,10 @@ async def submit(services: Services, attempt: Attempt, order_id: str, now: datet
     caller, currency = attempt.caller, services.settings.currency
 
     async def act(connection: Connection) -> PortingOrder:
-        await credits.lock_balance(connection, *_tenant(attempt))  # before the order, as wherever a month is taken
+        await credits.lock_balance(connection, *attempt.caller.tenant)  # before the order, as wherever a month is taken
         order = await _locked(connection, attempt, order_id)
         facts = replace(
-            await porting.facts(connection, *_tenant(attempt), order),
+            await porting.facts(connection, *attempt.caller.tenant, order),
             spent_cents=await spent(connection, attempt, now),
         )
         refusal = domain.check_submission(order, facts, now, caller.bounds, currency)
@@ -106,7 +106,7 @@ async def submit(services: Services, attempt: Attempt, order_id: str, now: datet
         submitted = domain.submit(order, services.new_id("pn"), now)
         if order.phone_number_id is None:
             await _take_in(services, connection, attempt, submitted, facts, now)
-        await porting.update(connection, *_tenant(attempt), submitted)
+        await porting.update(connection, *attempt.caller.tenant, submitted)
         await _announce(services, connection, attempt, Event.PORTING_SUBMITTED, order, submitted, now)
         return submitted
 
@@ -123,11 +123,11 @@ async def _take_in(
     if facts.stock is not None:
         advance(INVENTORY, facts.stock, "port_in")
     number = domain.arriving(order, facts, order.phone_number_id, services.settings.currency, now)
-    if not await porting.take_in(connection, *_tenant(attempt), number, services.new_id("inv")):
+    if not await porting.take_in(connection, *attempt.caller.tenant, number, services.new_id("inv")):
         raise domain.with_us_already()
     counted = spending(attempt.caller.key_id, attempt.caller.bounds, number.monthly_cost_cents, now)
     if counted is not None:
-        await spending_of_keys.count(connection, *_tenant(attempt), counted)
+        await spending_of_keys.count(connection, *attempt.caller.tenant, counted)
     changes = changes_of_purchase(number)
     await announce(services, connection, attempt, Event.NUMBER_PORTING, number.id, number, now, changes)
 
@@ -136,7 +136,7 @@ async def withdraw(services: Services, attempt: Attempt, order_id: str, now: dat
     """The customer's own; the key has its month again. Raises NotFound, and InvalidState once there is a date."""
 
     async def act(connection: Connection) -> PortingOrder:
-        await credits.lock_balance(connection, *_tenant(attempt))
+        await credits.lock_balance(connection, *attempt.caller.tenant)
         order = await _locked(connection, attempt, order_id)
         return await _cancel(services, connection, attempt, order, "withdraw", None, now)
 
@@ -156,26 +156,26 @@ async def _cancel(
     if order.phone_number_id is not None:
         number = await locked_number(connection, attempt, order.phone_number_id)
         away = domain.stayed_away(number, now)
-        await phone_numbers.update(connection, *_tenant(attempt), away)
+        await phone_numbers.update(connection, *attempt.caller.tenant, away)
         advance(INVENTORY, StockStatus.IN_SERVICE, "cancel_port")
         assert away.released_at is not None  # noqa: S101 - its tenure has ended
-        await porting.leave_elsewhere(connection, *_tenant(attempt), number.id, away.released_at)
-        await spending_of_keys.give_back(connection, *_tenant(attempt), number.id, number.monthly_cost_cents)
-        await _announce_number(services, connection, attempt, Event.NUMBER_RELEASED, number, away, now)
-    await porting.update(connection, *_tenant(attempt), cancelled)
+        await porting.leave_elsewhere(connection, *attempt.caller.tenant, number.id, away.released_at)
+        await spending_of_keys.give_back(connection, *attempt.caller.tenant, number.id, number.monthly_cost_cents)
+        await announce_number(services, connection, attempt, Event.NUMBER_RELEASED, number, away, now)
+    await porting.update(connection, *attempt.caller.tenant, cancelled)
     await _announce(services, connection, attempt, Event.PORTING_CANCELLED, order, cancelled, now)
     return cancelled
 
 
 async def _check_given(connection: Connection, attempt: Attempt, given: Mapping[str, object], now: datetime) -> None:
-    named = await porting.papers(connection, *_tenant(attempt), (given.get(name) for name in domain.PAPERS))
+    named = await porting.papers(connection, *attempt.caller.tenant, (given.get(name) for name in domain.PAPERS))
     fault = domain.check_given(given, named, now)
     if fault is not None:
         raise fault
 
 
 async def _locked(connection: Connection, attempt: Attempt, order_id: str) -> PortingOrder:
-    order = await porting.find(connection, *_tenant(attempt), order_id, for_update=True)
+    order = await porting.find(connection, *attempt.caller.tenant, order_id, for_update=True)
     if order is None:
         raise no_such_order()
     return order
@@ -231,8 +231,8 @@ async def complete(services: Services, order_id: str, request_id: str) -> Portin
         assert order.phone_number_id is not None  # noqa: S101 - the schema: an open order has its number
         number = await locked_number(connection, attempt, order.phone_number_id)
         here = domain.arrived(number, now)
-        await porting.begin_months(connection, *_tenant(attempt), here)
-        await _announce_number(services, connection, attempt, Event.NUMBER_ACTIVATED, number, here, now)
+        await porting.begin_months(connection, *attempt.caller.tenant, here)
+        await announce_number(services, connection, attempt, Event.NUMBER_ACTIVATED, number, here, now)
         await _moved(services, connection, attempt, order, completed, now)
         await renew.of_organization(services, connection, attempt, now, MOST_DUE, wait=True)
         return completed
@@ -301,7 +301,7 @@ async def _moved(
     after: PortingOrder,
     now: datetime,
 ) -> PortingOrder:
-    await porting.update(connection, *_tenant(attempt), after)
+    await porting.update(connection, *attempt.caller.tenant, after)
     await _announce(services, connection, attempt, _EVENTS[after.status], before, after, now)
     return after
 
@@ -337,19 +337,3 @@ async def _announce(
         if (was := getattr(before, name, None)) != getattr(after, name)
     ]
     await announce(services, connection, attempt, event, after.id, data, now, changes)
-
-
-async def _announce_number(
-    services: Services,
-    connection: Connection,
-    attempt: Attempt,
-    event: Event,
-    before: PhoneNumber,
-    after: PhoneNumber,
-    now: datetime,
-) -> None:
-    await announce(services, connection, attempt, event, after.id, after, now, changes_between(before, after))
-
-
-def _tenant(attempt: Attempt) -> tuple[str, Environment]:
-    return attempt.caller.organization_id, attempt.caller.environment

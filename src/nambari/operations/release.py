@@ -5,10 +5,10 @@ from datetime import datetime
 from nambari.db import phone_numbers
 from nambari.db.engine import Connection
 from nambari.domain.events import Event
-from nambari.domain.phone_number import PhoneNumber, changes_between
+from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.refusals import InvalidState
 from nambari.domain.release import Released, decide_release
-from nambari.operations.announce import announce
+from nambari.operations.announce import announce_number
 from nambari.operations.configure import locked, number_not_found
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.operations.renew import give_back
@@ -42,11 +42,10 @@ async def release(services: Services, attempt: Attempt, number_id: str, now: dat
         released = decide_release(number, now, services.aging)
         if released is None:
             return number
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         await phone_numbers.update(connection, *tenant, released.number)
         await give_back(services, connection, attempt, released)
-        changes = changes_between(number, released.number)
-        await announce(services, connection, attempt, Event.NUMBER_RELEASED, number_id, released.number, now, changes)
+        await announce_number(services, connection, attempt, Event.NUMBER_RELEASED, number, released.number, now)
         return released.number
 
     return await once(services.database, attempt, PhoneNumber, now, act)

@@ -43,7 +43,7 @@ async def of_organization(
     services: Services, connection: Connection, attempt: Attempt, now: datetime, limit: int, *, wait: bool = False
 ) -> list[Renewal]:
     """Renew what is due of one organization. Nothing, if somebody else has it in hand and we do not `wait`."""
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
     available = await credits.lock_balance(connection, *tenant, wait=wait)
     if available is None:
         return []
@@ -54,7 +54,7 @@ async def of_organization(
 
 async def recover(services: Services, connection: Connection, attempt: Attempt, now: datetime) -> None:
     """Lift suspensions, the oldest debt first, as far as the credits reach. The balance is locked by the caller."""
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
     waiting = await renewals.suspended_for_credits(connection, *tenant)
     if waiting:
         available = await credits.lock_balance(connection, *tenant, wait=True)
@@ -75,7 +75,7 @@ async def _renew(
     steps = settle(found, available, now, services.grace, services.aging, horizon)
     if not steps:
         return steps
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
     last = {step.after.id: step for step in steps}
     await renewals.write(connection, *tenant, list(last.values()))
     await credits.post_all(connection, *tenant, _lines(services, steps, available), now)
@@ -151,7 +151,7 @@ async def look_ahead(
     services: Services, connection: Connection, attempt: Attempt, now: datetime, *, wait: bool = False
 ) -> bool:
     """Warn of the numbers that will not be paid within the coming days; False if somebody else looks just now."""
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
     available = await credits.lock_balance(connection, *tenant, wait=wait)
     if available is None:
         return False

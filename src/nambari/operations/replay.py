@@ -56,7 +56,7 @@ async def replay_one(
 
     async def act(connection: Connection) -> ReplayedDelivery:
         webhook = await locked(connection, attempt, webhook_id)
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         if await delivery_log.find(connection, *tenant, webhook_id, delivery_id) is None:
             raise no_such_delivery()
         _require_active(webhook)
@@ -78,7 +78,7 @@ async def replay_range(
     async def act(connection: Connection) -> ReplayedRange:
         webhook = await locked(connection, attempt, webhook_id)
         _require_active(webhook)
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         names = names_to_replay(webhook.events, wanted.names)
         range_ = await _range(connection, attempt, wanted)
         found, has_more = await events.within(connection, *tenant, names, range_, limit=MOST_REPLAYED)
@@ -102,7 +102,7 @@ async def _range(connection: Connection, attempt: Attempt, wanted: WantedAgain) 
     for name, event_id in (("starting_after", wanted.starting_after), ("up_to", wanted.up_to)):
         if event_id is None:
             continue
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         place = await events.place_of(connection, *tenant, event_id)
         if place is None:
             raise invalid(name, "is no id of an event that GET /v1/events lists")

@@ -6,10 +6,10 @@ from nambari.db import credits, restores
 from nambari.db import spending as spending_of_keys
 from nambari.db.engine import Connection
 from nambari.domain.events import Event
-from nambari.domain.phone_number import PhoneNumber, changes_between
+from nambari.domain.phone_number import PhoneNumber
 from nambari.domain.restore import decide_restore
 from nambari.domain.spending import month_of, spending
-from nambari.operations.announce import announce
+from nambari.operations.announce import announce_number
 from nambari.operations.configure import locked, number_not_found
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services
@@ -25,7 +25,7 @@ async def restore(
 
     async def act(connection: Connection) -> PhoneNumber:
         caller = attempt.caller
-        tenant = (caller.organization_id, caller.environment)
+        tenant = caller.tenant
         await locked(connection, attempt, number_id)
         facts = await restores.facts(connection, *tenant, number_id, services.clock())
         if facts is None:
@@ -40,8 +40,7 @@ async def restore(
             counted = spending(caller.key_id, caller.bounds, posting.amount_cents, now)
             if counted is not None:
                 await spending_of_keys.count(connection, *tenant, counted)
-        changes = changes_between(facts.number, restored.number)
-        await announce(services, connection, attempt, Event.NUMBER_RESTORED, number_id, restored.number, now, changes)
+        await announce_number(services, connection, attempt, Event.NUMBER_RESTORED, facts.number, restored.number, now)
         return restored.number
 
     return await once(services.database, attempt, PhoneNumber, now, act)

@@ -48,7 +48,7 @@ async def move_credits(services: Services, attempt: Attempt, amount_cents: int, 
     async def act(connection: Connection) -> int:
         if amount_cents > 0:
             return (await credit.add(services, connection, attempt, amount_cents, None, now)).available_cents
-        tenant = (attempt.caller.organization_id, attempt.caller.environment)
+        tenant = attempt.caller.tenant
         available = await credits.lock_balance(connection, *tenant) or 0
         if amount_cents == 0:
             return available
@@ -98,7 +98,7 @@ async def _pass_time(
 ) -> Counter[str]:
     """From one due instant to the next. The balance stays locked meanwhile, which keeps the worker out."""
     counts: Counter[str] = Counter()
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
     await credits.lock_balance(connection, *tenant)
     while (at := await _next_instant(connection, attempt)) is not None and at <= until:
         now = max(now, at)
@@ -113,7 +113,7 @@ async def _pass_time(
 
 
 async def _next_instant(connection: Connection, attempt: Attempt) -> datetime | None:
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    tenant = attempt.caller.tenant
     instants = (
         await renewals.next_due_at(connection, *tenant),
         await renewals.forecast_at(connection, *tenant),
