@@ -30,11 +30,12 @@ async def lock_balance(
 ) -> int | None:
     """The available cents, and until the transaction ends nobody else moves them.
 
-    None where there is no such organization, or where somebody else has it locked and we do not `wait`.
+    None where there is no such organization, or where somebody else has it locked and we do not `wait`. Rows that
+    refer to the balance may be written meanwhile: its key stays.
     """
     cents: int | None = await connection.fetchval(
         "SELECT available_cents FROM balances WHERE organization_id = $1 AND environment = $2"
-        f" FOR UPDATE {'' if wait else 'SKIP LOCKED'}",
+        f" FOR NO KEY UPDATE {'' if wait else 'SKIP LOCKED'}",
         organization_id,
         environment,
     )

@@ -99,7 +99,7 @@ async def _decide(
     item, carrier, reference = found or (None, "", "")
     if carrier not in services.carriers:
         item = None  # offered before the settings changed: nobody would place the order
-    tenant = (caller.organization_id, caller.environment)
+    tenant = caller.tenant
     standing = await requirements.standing(connection, *tenant, item.country) if item is not None else None
     facts = replace(facts, item=item, standing=standing)
     return decide_purchase(wanted, facts, services.new_id("pn"), now, caller.bounds), carrier, reference
@@ -114,8 +114,13 @@ async def _write(
     placed: CarrierOrder,
     now: datetime,
 ) -> None:
-    """Raises NumberNotAvailable if the number is stock by now, Conflict if another fact has gone stale."""
-    tenant = (attempt.caller.organization_id, attempt.caller.environment)
+    """Raises NumberNotAvailable if the number is stock by now, Conflict if another fact has gone stale.
+
+    The balance is locked first, as by whoever settles: the order and the postings refer to its row, so that two orders
+    of one organization would share it, and each wait for the other to let go.
+    """
+    tenant = attempt.caller.tenant
+    available = await credits.lock_balance(connection, *tenant) or 0
     inventory_id = await carrier_orders.stock_of_any_organization(
         connection, tenant[1], decision.item, placed.carrier, number.created_at
     )
@@ -126,9 +131,8 @@ async def _write(
     changes = changes_of_purchase(number)
     await announce(services, connection, attempt, Event.NUMBER_PURCHASED, number.id, number, now, changes)
     if placed.held_cents:
-        left = (await credits.lock_balance(connection, *tenant) or 0) - placed.held_cents
         held = ledger.hold(number.number, placed.held_cents)
-        line = credits.Line(services.new_id("txn"), held, left, number.id, None)
+        line = credits.Line(services.new_id("txn"), held, available - placed.held_cents, number.id, None)
         await credits.post_all(connection, *tenant, [line], now, held_change_cents=placed.held_cents)
     counted = spending(attempt.caller.key_id, attempt.caller.bounds, placed.held_cents, now)
     if counted is not None:
