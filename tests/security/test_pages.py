@@ -21,7 +21,7 @@ from nambari.domain.kyc import Applicant, ApplicantKind
 from nambari.operations import kyc
 from nambari.settings import Settings
 
-HOSTILE = "\"'><img src=x onerror=hacked=1><svg onload=hacked=1>{{7*7}}</script><script>hacked=1</script>"
+HOSTILE = "\"'><img src=x onerror=hacked=1><svg onload=hacked=1>{{1234567*7}}</script><script>hacked=1</script>"
 OF_PATHS = {
     "number_id": "pn",
     "inventory_id": "inv",
@@ -300,6 +300,6 @@ async def test_no_name_that_somebody_gave_runs_as_a_script(site: Site) -> None:
             text = await tab.evaluate(
                 "document.body.innerText + [...document.querySelectorAll('input')].map(i => i.value)"
             )
-            assert "49" not in text.replace("{{7*7}}", "") or "{{7*7}}" in text, page
+            assert str(1234567 * 7) not in text, page
             seen += "onerror=hacked" in text
     assert seen >= 8, "the names were not shown"
