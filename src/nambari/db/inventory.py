@@ -1,9 +1,11 @@
 """SQL of stock: the numbers that are for sale, and their search."""
 
 import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from nambari.db.engine import Connection, fetch_planned_for
 from nambari.db.paging import Page, total_told
@@ -16,6 +18,8 @@ from nambari.domain.purchase import StockItem
 
 COUNTED_AT_MOST = 10_000
 """Up to here a search tells exactly how many numbers match."""
+
+Fetch: TypeAlias = Callable[..., Awaitable[list[Any]]]
 
 
 async def search(
@@ -33,11 +37,18 @@ async def search(
     What has no price is not for sale, nor is what another organization holds.
     """
     types_within = await _types_within(connection, environment, wanted)
-    where, values = _where(organization_id, environment, wanted, types_within, now)
     # A pattern and a price may fit few numbers or all: each has its plan. The other filters lead into an index,
     # whatever they ask.
     varies = wanted.contains or wanted.max_monthly_cost_cents is not None
     fetch = partial(fetch_planned_for, connection) if varies else connection.fetch
+    asked = _Asked(organization_id, environment, wanted, types_within, now)
+    runs, counted = _runs(wanted), None
+    if runs:
+        # What is found by its digits comes in no order: it is counted first, and where there is much of it, a page is
+        # sooner walked to than sorted out.
+        counted = await _counted(fetch, *asked.where(runs), ordered=False)
+        runs = runs if counted <= COUNTED_AT_MOST else []
+    where, values = asked.where(runs)
     # Walked in the index alone; only the numbers of the page are then looked up.
     rows = await fetch(
         f"""
@@ -53,24 +64,32 @@ async def search(
         *values,
         offset,
     )
-    items = [stock_item(row) for row in rows[:limit]]
-    total = total_told(len(rows), limit, offset)
-    if total is not None:
-        return Page(items, total, has_more=False)
-    # Ordered, so that it walks the same index as the page: matches that are dense do not make it read the table.
-    (counted,) = await fetch(
+    if counted is None:
+        counted = total_told(len(rows), limit, offset)
+    if counted is None:
+        counted = await _counted(fetch, where, values, ordered=True)
+    return Page(
+        [stock_item(row) for row in rows[:limit]],
+        min(counted, COUNTED_AT_MOST),
+        has_more=len(rows) > limit,
+        total_is_exact=counted <= COUNTED_AT_MOST,
+    )
+
+
+async def _counted(fetch: Fetch, where: str, values: list[Any], *, ordered: bool) -> int:
+    """How many match, at most one more than is told exactly.
+
+    Ordered, it walks the same index as the page: matches that are dense do not make it read the table.
+    """
+    order = "ORDER BY i.number" if ordered else ""
+    (found,) = await fetch(
         f"""
         SELECT count(*) FROM (
-            SELECT 1 FROM inventory AS i WHERE {where} ORDER BY i.number LIMIT {COUNTED_AT_MOST + 1}) AS counted
+            SELECT 1 FROM inventory AS i WHERE {where} {order} LIMIT {COUNTED_AT_MOST + 1}) AS counted
         """,
         *values,
     )
-    return Page(
-        items,
-        min(counted[0], COUNTED_AT_MOST),
-        has_more=len(rows) > limit,
-        total_is_exact=counted[0] <= COUNTED_AT_MOST,
-    )
+    return int(found[0])
 
 
 async def countries(connection: Connection, environment: Environment) -> list[tuple[str, int | None]]:
@@ -135,9 +154,15 @@ async def _types_within(connection: Connection, environment: Environment, wanted
     return [row["type"] for row in rows]
 
 
-# Trigrams find a run of three digits. Without one they would name every number, which the planner does not foresee:
-# the empty string keeps it from them, and the country is walked, in its index.
-_TRIGRAM = re.compile(r"[0-9]{3}")
+def _runs(wanted: Search) -> list[str]:
+    """Every three digits in a row that the pattern names, each with the country before it, as the index has them."""
+    found = re.findall(r"[0-9]{3,}", wanted.contains or "")
+    return [f"{wanted.country}{run[at : at + 3]}" for run in found for at in range(len(run) - 2)]
+
+
+# Put so that the planner takes it to be true of all: the runs tell it how many numbers match, and a pattern beside
+# them, which says the same again, would make it expect next to none. Of a pattern without a run it takes a walk.
+_MATCHES = "CASE WHEN i.number LIKE {0} THEN true END IS NOT NULL"
 
 
 # Read once into a hash, and asked for each number that is walked: holds are few, and not in the indexes.
@@ -146,29 +171,36 @@ _NOT_HELD_BY_ANOTHER = """
 """
 
 
-def _where(
-    organization_id: str, environment: Environment, wanted: Search, types_within: list[str], now: datetime
-) -> tuple[str, list[Any]]:
-    values: list[Any] = [environment, wanted.country, now, organization_id]
-    conditions = ["i.status = 'available'", "i.environment = $1", "i.country = $2", _PRICED, _NOT_HELD_BY_ANOTHER]
-    asked = {
-        "i.type = {0}": wanted.type,
-        "i.area_code = {0}": wanted.area_code,
-        "lower(i.locality) = {0}": wanted.locality.lower() if wanted.locality else None,
-        f"{_searched(wanted.contains)} LIKE {{0}}": like(wanted.contains) if wanted.contains else None,
-    }
-    for condition, value in asked.items():
-        if value is not None:
-            values.append(value)
-            conditions.append(condition.format(f"${len(values)}"))
-    if wanted.max_monthly_cost_cents is not None:
-        values += [wanted.max_monthly_cost_cents, types_within]
-        conditions.append(_WITHIN.format(len(values) - 1, len(values)))
-    return " AND ".join(conditions), values
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A search, and all that decides what it shows."""
 
+    organization_id: str
+    environment: Environment
+    wanted: Search
+    types_within: list[str]
+    now: datetime
 
-def _searched(contains: str | None) -> str:
-    return "i.number" if contains and _TRIGRAM.search(contains) else "(i.number || '')"
+    def where(self, runs: list[str]) -> tuple[str, list[Any]]:
+        """The conditions and their values; of the pattern these runs, where there are any, are looked up."""
+        wanted = self.wanted
+        values: list[Any] = [self.environment, wanted.country, self.now, self.organization_id]
+        conditions = ["i.status = 'available'", "i.environment = $1", "i.country = $2", _PRICED, _NOT_HELD_BY_ANOTHER]
+        asked = {
+            "i.type = {0}": wanted.type,
+            "i.area_code = {0}": wanted.area_code,
+            "lower(i.locality) = {0}": wanted.locality.lower() if wanted.locality else None,
+            "digit_runs(i.country, i.number) @> {0}": runs or None,
+            _MATCHES: like(wanted.contains) if wanted.contains else None,
+        }
+        for condition, value in asked.items():
+            if value is not None:
+                values.append(value)
+                conditions.append(condition.format(f"${len(values)}"))
+        if wanted.max_monthly_cost_cents is not None:
+            values += [wanted.max_monthly_cost_cents, self.types_within]
+            conditions.append(_WITHIN.format(len(values) - 1, len(values)))
+        return " AND ".join(conditions), values
 
 
 def stock_item(row: Any) -> StockItem:
