@@ -127,9 +127,9 @@ def _paragraphs(text: str | None) -> Iterator[str]:
 
 
 def _examples(epilog: str | None) -> Iterator[str]:
-    """The end of the help: what begins with our name is a line to copy, all else a sentence."""
+    """The end of the help: what begins with our name, or is piped into us, is a line to copy, all else a sentence."""
     lines = [_plain(each) for each in (epilog or "").split("\n\n") if each.strip()]
-    copied = [each for each in lines if each.startswith(PROGRAM)]
+    copied = [each for each in lines if each.startswith(PROGRAM) or f"| {PROGRAM} " in each]
     yield from (wrapped(each) for each in lines if each not in copied)
     if copied:
         yield code("\n".join(copied), "sh")

@@ -1,18 +1,12 @@
 """`nambari carriers`, `reconcile` and `doctor`, as they are typed where no carrier is set up, and where some are."""
 
 import io
-from collections.abc import Iterator
-from contextlib import ExitStack
 
-import psycopg
 import pytest
-from anyio.from_thread import start_blocking_portal
 from tests.carriers.fake_telnyx import KEY, FakeTelnyx
 from tests.carriers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio
-from tests.carriers.faking import faking
 from tests.carriers.recorded import PROXYS_PAGE
-from tests.carriers.stands import variables
-from tests.cli.conftest import Run, refused
+from tests.cli.conftest import Run, ordered, refused
 from tests.story.processes import free_port
 
 
@@ -24,19 +18,6 @@ def test_no_order_is_under_way(nambari: Run) -> None:
 @pytest.mark.parametrize("more", [(), ("--carrier", "acme"), ("--repair", "--yes")])
 def test_nothing_to_compare(nambari: Run, more: tuple[str, ...]) -> None:
     assert refused(nambari("reconcile", *more)).startswith("No carrier is set up: there is nothing to compare.")
-
-
-@pytest.fixture
-def set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeTelnyx, FakeTwilio]]:
-    """Both carriers, on fakes that run in a thread of their own, as the settings would name the real."""
-    telnyx, twilio = FakeTelnyx(), FakeTwilio()
-    with ExitStack() as stack:
-        portal = stack.enter_context(start_blocking_portal())
-        for fake in (telnyx, twilio):
-            stack.enter_context(portal.wrap_async_context_manager(faking(fake)))
-        for name, value in variables(telnyx, twilio).items():
-            monkeypatch.setenv(name, value)
-        yield telnyx, twilio
 
 
 def test_the_doctor_asks_each_whether_it_knows_us(
@@ -81,31 +62,8 @@ def test_reconcile_asks_the_carriers_that_the_settings_name(
 
 
 @pytest.fixture
-def order(nambari: Run, organization: str, dsn: str) -> str:
-    """An order of a carrier that tells nothing, put there as a purchase puts it."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("UPDATE balances SET held_cents = 350 WHERE environment = 'live'")
-        connection.execute(
-            "INSERT INTO inventory (id, environment, number, country, type, capabilities, carrier, status,"
-            " available_since, created_at) VALUES ('inv_1', 'live', '+442079460456', 'GB', 'local', '{voice}', 'acme',"
-            " 'in_service', now(), now())"
-        )
-        connection.execute(
-            "INSERT INTO phone_numbers (id, organization_id, environment, inventory_id, number, country, type, status,"
-            " allow_inbound, allow_outbound, tags, deletion_lock, setup_cost_cents, monthly_cost_cents, currency,"
-            " created_at, updated_at, billing_anchor_at, paid_until) VALUES ('pn_1', %s, 'live', 'inv_1',"
-            " '+442079460456', 'GB', 'local', 'pending', true, true, '{}', false, 100, 250, 'USD', now(), now(), now(),"
-            " now())",
-            (organization,),
-        )
-        connection.execute(
-            "INSERT INTO carrier_orders (id, organization_id, environment, phone_number_id, inventory_id, carrier,"
-            " reference, number, country, held_cents, status, asked_at, due_at, created_at, changed_at)"
-            " VALUES ('ord_1', %s, 'live', 'pn_1', 'inv_1', 'acme', 'x', '+442079460456', 'GB', 350, 'open', now(),"
-            " now(), now() - interval '2 hours', now())",
-            (organization,),
-        )
-    return "ord_1"
+def order(organization: str, dsn: str) -> str:
+    return ordered(dsn, organization)
 
 
 def test_an_order_is_settled_once_it_is_confirmed(nambari: Run, order: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ PAGES = [
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
 ]
 FENCED = re.compile(
-    r"^(?: *<!-- (?P<mark>only parsed|run by|shown): (?P<why>.+?) -->\n\s*)?"
+    r"^(?: *<!-- (?P<mark>only parsed|run by|shown): (?P<why>.+?) -->\n(?:\s*\n)?)?"
     r"(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
 )
@@ -57,7 +57,7 @@ def kind(block: Block, before: Block | None) -> str:
     if block.page.startswith(REST):
         return "reference" if block.language in {"sh", "json"} else ""
     if block.page == "docs/cli.md" and block.language == "sh":
-        return "only parsed"
+        return "example"
     if block.language == "":
         return "drawn" if block.page in GENERATED or not _orders(block.text) else ""
     return _BY_LANGUAGE.get(block.language, lambda *_: "")(block, before)
