@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,8 @@ from bench import machine, pages, report
 from mcp import Client, StdioServerParameters
 
 ROOT = Path(__file__).parents[1]
+QUICKSTART = ROOT / "docs" / "quickstart.md"
+PASTED = re.MULTILINE | re.DOTALL
 READY = "Ctrl-C ends it"
 MOST_SECONDS = 1800
 COUNTRY = "NG"
@@ -54,14 +57,13 @@ class Taken:
 
 @contextmanager
 def demo(folder: Path) -> Iterator[tuple[Demo, Taken]]:
-    """A clone with its demo running, by the commands of the quickstart."""
-    checkout, log = folder / "nambari", folder / "demo.log"
+    """A clone with its demo running, by the commands that the quickstart has to be pasted."""
+    checkout, log = folder / "my-nambari", folder / "demo.log"
     begun = time.perf_counter()
-    subprocess.run(["git", "clone", "--quiet", ROOT, checkout], check=True)
     ours = {name: value for name, value in os.environ.items() if not name.startswith("NAMBARI_")}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["make", "run"], cwd=checkout, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ours
+            ["bash", "-e", "-c", begin()], cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ours
         )
     try:
         until(lambda: READY in log.read_text(errors="replace"), process, log)
@@ -71,6 +73,14 @@ def demo(folder: Path) -> Iterator[tuple[Demo, Taken]]:
         yield Demo(checkout, url, re.findall(r"kros_live_\w+", text)[0]), taken
     finally:
         end(process)
+
+
+def begin() -> str:
+    """What is pasted from the quickstart, with this checkout in the place of "wherever you have it"."""
+    found = re.search(r"^```sh\n(git clone nambari my-nambari .*?)^```", QUICKSTART.read_text(encoding="utf-8"), PASTED)
+    if found is None:
+        raise RuntimeError(f"{QUICKSTART} does not begin with a clone")
+    return found[1].replace("clone nambari ", f"clone {shlex.quote(str(ROOT))} ")
 
 
 def until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -11,8 +11,10 @@ import pytest
 from bench import charts, soak
 from bench.customers import Counted
 from bench.watch import Sample
+from tests.docs.blocks import blocks
 
 ROOT = Path(__file__).parents[2]
+PAGES = ("docs/performance.md", "docs/first-number.md")
 
 
 def printed(module: str, *options: str) -> str:
@@ -21,6 +23,17 @@ def printed(module: str, *options: str) -> str:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+def test_each_that_the_pages_name_is_run_here() -> None:
+    """Those of `make bench` and `make soak` too."""
+    told = "".join(block.text for page in PAGES for block in blocks(page) if block.language == "sh")
+    for target in re.findall(r"^make (\w+)", told, re.MULTILINE):
+        told += subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    named = set(re.findall(r"python -m (bench\S*)", told))
+    run = set(re.findall(r'printed\("([\w.]+)"', Path(__file__).read_text(encoding="utf-8")))
+    assert "bench" in named
+    assert named - run == set()
 
 
 def test_every_operation_is_measured_beside_what_bounds_it() -> None:
@@ -66,6 +79,7 @@ def test_deliveries_are_measured_beside_a_bare_loop_and_beside_one_that_hangs() 
 
 
 def test_a_first_number_is_reached_from_the_clone_on_by_each_door() -> None:
+    """It begins by what docs/quickstart.md has to be pasted; `make run` alone is what docs/README.md says."""
     told = printed("bench.first_number")
     assert re.search(r"^begin: clone and make run +3 +[\d.]+$", told, re.MULTILINE), told
     for name in ("curl", "command line", "Python client", "an agent, over MCP"):
