@@ -178,7 +178,7 @@ def settings() -> str:
         [
             "# Settings\n",
             NOTE,
-            "<!-- only parsed: it serves until it is stopped, as tests/story does it -->",
+            "<!-- run by: tests/story/test_pages.py -->",
             code("NAMBARI_LOG_LEVEL=warning NAMBARI_SIP_DOMAIN=sip.example.com nambari serve", "sh"),
             wrapped(
                 """

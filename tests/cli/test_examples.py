@@ -1,6 +1,7 @@
 """Is every example of docs/cli.md true? Each is run, in the order of the page, in a small world that has what it names.
 
-Those of a new command are run too: where they need something to be there first, `BEFORE` says what.
+Those of a new command are run too: where they need something to be there first, `BEFORE` says what. So are the
+operator's lines of README.md, and those of docs/carriers.md.
 """
 
 import gzip
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Run
 from tests.cli.town import BEFORE, FILES, PIN, Ids, Town, event, nothing
-from tests.docs.blocks import ROOT, blocks
+from tests.docs.blocks import ROOT, Block, blocks
 from tests.mcp.test_over_stdio import INITIALIZE
 from tests.story.processes import free_port
 from typer.testing import CliRunner
@@ -27,7 +28,7 @@ from nambari.cli import program
 
 PAGE = "docs/cli.md"
 NAMES = re.findall(r"^## nambari (.+)$", (ROOT / PAGE).read_text(encoding="utf-8"), re.MULTILINE)
-ID = re.compile(r"\b([a-z]+)_[0-9a-z]{26}\b")
+ID = re.compile(r"\b([a-z]+)_(?:[0-9a-z]{26}\b|…)")
 RUN_BY = {"demo": "tests/story/test_demo.py"}
 """Commands whose example another test runs as it stands."""
 SERVES = {"mcp": '"serverInfo"', "mcp --http": "Ctrl-C ends it", "webhooks listen": "Ctrl-C ends it"}
@@ -54,7 +55,7 @@ class Example:
     @property
     def words(self) -> list[str]:
         [ours] = [each for each in self.piped if each.startswith("nambari ")]
-        return shlex.split(ours)[1:]
+        return shlex.split(ours, comments=True)[1:]
 
     @property
     def command(self) -> str:
@@ -160,6 +161,38 @@ def until_it_is_stopped(example: Example, words: list[str], ready: str, town: To
     finally:
         process.kill()
         process.communicate()
+
+
+def marked(page: str) -> list[Block]:
+    found = [block for block in blocks(page) if block.why == "tests/cli/test_examples.py"]
+    assert found
+    return found
+
+
+def test_the_operators_lines_of_the_readme(
+    nambari: Run, organization: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(folder := tmp_path / "terminal")
+    monkeypatch.chdir(folder)
+    [block] = marked("README.md")
+    for example in map(Example, block.text.splitlines()):
+        run(example, [here(each, {"org": organization}, example) for each in example.words])
+
+
+@pytest.mark.parametrize("block", marked("docs/carriers.md"), ids=str)
+@pytest.mark.usefixtures("set_up")
+def test_carriers_are_set_up_and_asked(block: Block, nambari: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is exported and nothing else; each carrier is a fake, with credentials and an address of its own."""
+    exported = re.findall(r"^export (NAMBARI_(TELNYX|TWILIO)_\w+)=", block.text, re.MULTILINE)
+    assert dict(exported).keys() <= os.environ.keys()
+    for name in [each for each in os.environ if re.match("NAMBARI_(TELNYX|TWILIO)_", each)] if exported else ():
+        if name not in dict(exported) and not name.endswith("_BASE_URL"):
+            monkeypatch.delenv(name)
+    for line in block.text.splitlines():
+        if not line.startswith("export "):
+            run(Example(line), Example(line).words)
+    checks = [each["check"] for each in nambari("doctor", "--port", str(free_port()), "--json").lines]
+    assert {each.lower() for _, each in exported} <= set(checks)
 
 
 def test_all_that_is_prepared_is_for_an_example() -> None:
