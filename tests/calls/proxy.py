@@ -143,11 +143,14 @@ class Proxy:
             return answer
 
     def tells(self, command: str) -> None:
-        """What an operator types behind `kamcmd`."""
+        """What an operator types behind `kamcmd`, which ends well whatever it is told."""
         program = shutil.which("kamcmd", path=PATH)
         assert program is not None, MISSING
         socket_file = f"unixs:{self.home}/kamailio_ctl"
-        subprocess.run([program, "-s", socket_file, *command.split()], check=True, capture_output=True, timeout=10)
+        told = subprocess.run(
+            [program, "-s", socket_file, *command.split()], check=True, capture_output=True, text=True, timeout=10
+        )
+        assert not told.stdout.startswith("error"), told.stdout
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:

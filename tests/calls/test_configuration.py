@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.calls.conftest import Stage
 from tests.calls.proxy import CONFIGURATION, PACKAGES, Proxy
+from tests.docs.blocks import blocks
 
 
 @pytest.fixture
@@ -30,6 +31,22 @@ def test_the_example_is_accepted(written: Proxy) -> None:
     (written.home / "tls.cfg").write_text((CONFIGURATION / "tls.example.cfg").read_text(encoding="utf-8"))
     checked = written.checked()
     assert checked.returncode == 0, checked.stderr
+
+
+def test_what_is_typed_by_hand_is_understood(stage: Stage) -> None:
+    """The lines of deploy/kamailio/README.md, to the proxy of this test."""
+    [block] = [each for each in blocks("deploy/kamailio/README.md") if each.mark == "run by"]
+    check, *asked = [line.partition("#")[0].strip() for line in block.text.splitlines()]
+    assert check == "kamailio -c -f /etc/kamailio/kamailio.cfg"
+    assert stage.proxy.checked().returncode == 0
+    assert len(asked) == 3
+    for line in asked:
+        stage.proxy.tells(line.removeprefix("kamcmd "))
+
+
+def test_what_is_no_command_of_the_proxy_is_found(stage: Stage) -> None:
+    with pytest.raises(AssertionError, match="error"):
+        stage.proxy.tells("dlg.no_such_thing")
 
 
 @pytest.mark.parametrize("setting", ["API_KEY", "ROUTE_SECRET"])
