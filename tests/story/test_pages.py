@@ -11,29 +11,54 @@ import sys
 from pathlib import Path
 
 import httpx2
+import psycopg
 import pytest
+from tests.conftest import dsn_of
 from tests.docs.blocks import PAGES, Block, blocks
 from tests.docs.terminal import commands
 from tests.story.processes import HOST, environment, free_port, processes_of, until
 
+from nambari.db import embedded
 from nambari.settings import read
 
 PROGRAM = Path(sys.executable).parent
 BLOCKS = [block for page in PAGES for block in blocks(page) if block.why == "tests/story/test_pages.py"]
 EXPORTED = re.compile(r"^export ", re.MULTILINE)
-SERVES = re.compile(r"nambari serve\b")
+DEBIANS = "/usr/lib/postgresql/15/bin"
+"""Where `createdb` is that CI installs."""
 
 
 def test_there_are_some() -> None:
     assert {block.page for block in BLOCKS} == {"README.md", "docs/settings.md", "docs/scale.md", "docs/backup.md"}
 
 
-@pytest.mark.parametrize("block", [each for each in BLOCKS if not EXPORTED.search(each.text)], ids=str)
+TYPED = [each for each in BLOCKS if not EXPORTED.search(each.text)]
+MOVES = [each for each in BLOCKS if "createdb" in each.text]
+READ = [each for each in BLOCKS if each not in TYPED + MOVES]
+
+
+@pytest.mark.parametrize("block", TYPED, ids=str)
 def test_what_is_typed_serves_or_is_done(block: Block, tmp_path: Path, dsn: str) -> None:
     (tmp_path / "backups").mkdir()
     for command in commands(block.text):
         named = {} if "embedded" in command else {"NAMBARI_DATABASE_URL": dsn}
         typed(here(command, dsn, tmp_path), environment(tmp_path) | named, tmp_path)
+    until(lambda: not processes_of(tmp_path), 60, "the end of all that was started")
+
+
+@pytest.mark.parametrize("block", MOVES, ids=str)
+def test_a_shop_moves_to_a_server(block: Block, tmp_path: Path, server: embedded.EmbeddedServer) -> None:
+    """In one shell, up to what serves there in the end."""
+    moved = dsn_of(server, "moved")
+    move = block.text.replace(
+        "--host db.example.com --owner nambari nambari", f"-O nambari --maintenance-db '{server.dsn}' moved"
+    )
+    move = move.replace("postgresql://nambari:…@db.example.com/nambari", f"'{moved}'").removesuffix("nambari serve\n")
+    assert "db.example.com" not in move
+    typed(f"nambari org create --name Acme\n{move}nambari org list | grep Acme", environment(tmp_path), tmp_path)
+    typed("nambari serve", environment(tmp_path) | {"NAMBARI_DATABASE_URL": moved}, tmp_path)
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute("DROP DATABASE moved")
     until(lambda: not processes_of(tmp_path), 60, "the end of all that was started")
 
 
@@ -52,11 +77,11 @@ def typed(command: str, ours: dict[str, str], folder: Path) -> None:
             stdout=log,
             stderr=log,
             cwd=folder,
-            env=ours | {"PATH": f"{PROGRAM}:{os.environ['PATH']}"},
+            env=ours | {"PATH": f"{PROGRAM}:{os.environ['PATH']}:{DEBIANS}"},
             start_new_session=True,
         )
     try:
-        if SERVES.search(command):
+        if serves(command):
             until(lambda: process.poll() is not None or is_ready(port), 90, command)
             process.send_signal(signal.SIGTERM)  # to nobody if it has ended; the shell has become the program
         assert process.wait(90) == 0, (folder / "typed.log").read_text(errors="replace")[-3000:]
@@ -67,7 +92,11 @@ def typed(command: str, ours: dict[str, str], folder: Path) -> None:
 
 
 def takes_port(command: str) -> bool:
-    return bool(SERVES.search(command)) or command == "nambari doctor"
+    return serves(command) or command == "nambari doctor"
+
+
+def serves(command: str) -> bool:
+    return re.search(r"^(?:[A-Z_]+=\S+ )*nambari serve\b", command) is not None
 
 
 def is_ready(port: int) -> bool:
@@ -77,7 +106,7 @@ def is_ready(port: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("block", [each for each in BLOCKS if EXPORTED.search(each.text)], ids=str)
+@pytest.mark.parametrize("block", READ, ids=str)
 def test_what_is_exported_is_read(block: Block) -> None:
     """By bash, and then as `nambari` reads it: what is no setting, or a value of another form, is refused."""
     done = subprocess.run(
