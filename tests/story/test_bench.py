@@ -83,7 +83,7 @@ def test_a_first_number_is_reached_from_the_clone_on_by_each_door() -> None:
     told = printed("bench.first_number")
     assert re.search(r"^begin: clone and make run +3 +[\d.]+$", told, re.MULTILINE), told
     for name in ("curl", "command line", "Python client", "an agent, over MCP"):
-        assert re.search(rf"^{name} +[1-9]\d* +[\d.]+ +[\d.]+$", told, re.MULTILINE), name
+        assert re.search(rf"^{name} +[1-9][\d,]* +[\d.]+ +[\d.]+$", told, re.MULTILINE), name
 
 
 def test_several_processes_and_what_stands_beside_them_are_measured_by_turns() -> None:
@@ -137,7 +137,7 @@ def test_a_short_soak_leaves_every_invariant_whole_and_says_so(tmp_path: Path) -
         rf"^invariants: {len(soak.INVARIANTS)} of {len(soak.INVARIANTS)} hold\nproblems: none$", told, re.MULTILINE
     )
     for kind in ("search", "get", "list", "purchase", "patch"):
-        assert re.search(rf"^{kind} +[1-9]\d* +\d+ +0 ", told, re.MULTILINE), told
+        assert re.search(rf"^{kind} +[1-9][\d,]* +[\d,]+ +0 ", told, re.MULTILINE), told
     assert re.search(r"deliveries: [1-9][\d,]* arrived, 0 still wait", told)
     for name in ("memory of the service, MB", "connections to the database", "dead rows"):
         assert re.search(rf"^{re.escape(name)} +\d", told, re.MULTILINE), told
