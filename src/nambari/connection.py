@@ -4,6 +4,7 @@ And how it ends: no request that has come is dropped, neither when the process i
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -16,6 +17,9 @@ BODY_LEAST_BYTES = 10_000
 """What a body must bring from one look to the next: the 10 MB of a document may take hours, but do not stand still."""
 LINGER_SECONDS = 5.0
 """How long the rest of a refused body is read, and forgotten: who is cut off while it sends may miss the answer."""
+LAST_LOOK_SECONDS = 0.01
+"""How much later than its time something is late. A process that stood still, as with its machine, wakes up to timers
+that are due and to what has come meanwhile, in this order: so it looks again before it tells anybody to be late."""
 DRAIN_SECONDS = 2.0
 """How long a process that ends still takes a request on each connection that its clients keep."""
 MOST_CONNECTIONS = 10_000
@@ -133,10 +137,19 @@ class BoundedHttp(HttpToolsProtocol):
         self._stop_timer()
         self.in_head = True
         self.head_bytes = 0
-        self.timer = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._refuse, b"408 Request Timeout")
+        self._after(HEAD_TIMEOUT_SECONDS, self._refuse, b"408 Request Timeout")
 
     def _await_body(self) -> None:
-        self.timer = self.loop.call_later(BODY_LOOK_SECONDS, self._look_at_body, self.body_bytes)
+        self._after(BODY_LOOK_SECONDS, self._look_at_body, self.body_bytes)
+
+    def _after(self, seconds: float, then: Callable[[Any], None], given: Any) -> None:
+        def once_more() -> None:
+            self.timer = self.loop.call_later(LAST_LOOK_SECONDS, then, given)
+
+        self.timer = self.loop.call_later(seconds, once_more)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(LAST_LOOK_SECONDS, super().timeout_keep_alive_handler)
 
     def _look_at_body(self, bytes_before: int) -> None:
         self.timer = None
