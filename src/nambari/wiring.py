@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 from typeid import TypeID
@@ -177,12 +178,25 @@ class SharedCounts:
         self.check: Callable[[], Awaitable[bool]] = storage.check
 
 
+COUNTS_PORT = 6379
+"""Of Redis and Valkey, in the register of IANA."""
+
+
+def with_port(url: str) -> str:
+    """The URL of shared counts, with the port that is meant where none is named: the library asks for one."""
+    parts = urlsplit(url)
+    if parts.port is not None:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{parts.netloc.removesuffix(':')}:{COUNTS_PORT}"))
+
+
 @asynccontextmanager
 async def open_shared_counts(url: str) -> AsyncIterator[SharedCounts]:
     # Who shares no counts does not load what does it: 0.2 s of a start.
     from limits.aio.storage import RedisStorage  # noqa: PLC0415
     from valkey.asyncio import ConnectionPool  # noqa: PLC0415
 
+    url = with_port(url)
     # No time-out of its own: that is made with asyncio.wait_for, which before Python 3.12 may lose a cancellation,
     # so that who bounds the wait from outside would wait for its 5 s. And one that blocks loses connections by it.
     pool = ConnectionPool.from_url(url, socket_timeout=None)

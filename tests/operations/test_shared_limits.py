@@ -23,6 +23,7 @@ from nambari.api.app import application, with_request_id
 from nambari.api.limits import WAIT_SECONDS
 from nambari.domain.access import Environment
 from nambari.settings import Settings
+from nambari.wiring import open_shared_counts, with_port
 
 PER_DAY = 30
 NOON = 1_789_128_000  # 2026-09-11T12:00:00Z
@@ -221,6 +222,23 @@ async def test_what_answers_nonsense_is_away(process: Start, settings: Settings,
         server.close()
     assert logged().count(AWAY) == 1
     assert "swordfish" not in logged()
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("valkey://127.0.0.1", "valkey://127.0.0.1:6379"),
+        ("redis://:swordfish@cache.example.com:/1", "redis://:swordfish@cache.example.com:6379/1"),
+        ("valkey://[::1]/", "valkey://[::1]:6379/"),
+        ("valkey://[::1]:7000", "valkey://[::1]:7000"),
+        ("rediss://cache.example.com:6380/1", "rediss://cache.example.com:6380/1"),
+    ],
+)
+async def test_a_port_need_not_be_named(url: str, meant: str) -> None:
+    """That of Redis is meant; the library would refuse it when the service starts. Nothing is asked here yet."""
+    assert with_port(url) == meant
+    async with open_shared_counts(url):
+        pass
 
 
 async def _talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
