@@ -54,7 +54,7 @@ def environment(home: Path) -> dict[str, str]:
 
 def test_the_four_terminals(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "calls.md").read_text(encoding="utf-8")
-    [_, proxy, agent, caller] = BLOCK.findall(page[: page.index("## The way of a call")])
+    [_, _, proxy, agent, caller] = BLOCK.findall(page[: page.index("## The way of a call")])
     (tmp_path / "deploy").symlink_to(ROOT / "deploy")
     ports = {"5060": free_port(), "5070": free_port()}
     with demo(tmp_path / "home") as started, ExitStack() as stack:

@@ -1,27 +1,22 @@
-"""Does the Containerfile make a service that runs? Its steps, done here without an engine, and run as its user.
+"""Does the Containerfile make a service that runs? It is built and run by podman, as docs/operations.md says.
 
-They are done without its ENV, which only has the packages compiled.
+That happens on a copy of this machine; what the image begins with stands in for what no registry is asked for here.
 """
 
-import json
-import os
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import httpx2
 import pytest
-from tests.story.processes import HOST, free_port, until
+from tests.docs.blocks import blocks
+from tests.docs.terminal import commands
+from tests.machine import Machine, machine
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "deploy" / "container" / "Containerfile"
-OURS = re.compile(r"(?<![\w/.])/(?=(?:opt/nambari|build|src|wheels)\b)")
-"""The beginning of a path that the file makes; here it lies in a folder."""
-
 Step = tuple[str, str]
 
 
@@ -39,46 +34,6 @@ def last(name: str) -> str:
 def copied(rest: str) -> tuple[list[str], str]:
     *sources, target = rest.split()
     return sources, target
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """Where all that the file makes is made, open to everybody as it is in an image."""
-    with TemporaryDirectory(prefix="nambari-image-") as folder:
-        made = Path(folder)
-        made.chmod(0o755)
-        (made / "opt").mkdir()
-        for one, rest in steps():
-            if one == "COPY" and "--from" not in rest:
-                sources, target = copied(rest)
-                for each in sources:
-                    place(ROOT / each, made / target.strip("/"), several=len(sources) > 1 or target.endswith("/"))
-            elif one == "RUN":
-                done = subprocess.run(
-                    ["sh", "-euc", OURS.sub(f"{made}/", rest)],
-                    cwd=made,
-                    env=outside(),
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    timeout=600,
-                )
-                assert done.returncode == 0, f"{rest}\n{done.stdout}{done.stderr}"
-        yield made
-
-
-def outside() -> dict[str, str]:
-    """With the system's Python, as in an image: one of root's own nobody else may run."""
-    ours = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    return ours | {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-
-
-def place(source: Path, target: Path, *, several: bool) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
-    else:
-        target.mkdir(parents=True, exist_ok=True) if several else target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
 
 
 def test_only_what_is_copied_is_sent_to_the_engine() -> None:
@@ -110,55 +65,75 @@ def pins(lock: Path) -> list[str]:
     return re.findall(r"^([a-z0-9._\[\]-]+==\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def as_user(user: str, group: str) -> list[str]:
-    bounds = ("--clear-groups", "--no-new-privs", "--bounding-set=-all")
-    return ["setpriv", f"--reuid={user}", f"--regid={group}", *bounds]
+# ── Built, and run ───────────────────────────────────────────────────────────────────────────────────────────────
+
+BASE = dict(rest.split("=", 1) for one, rest in steps() if one == "ARG")["PYTHON"]
+WANTED = ("bash", "dash", "ca-certificates", "coreutils", "python3", "python3-venv")
+LEFT_OUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/")
+OF_NO_PACKAGE = ("/bin", "/sbin", "/lib", "/lib64", "/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/pip.conf")
+CERTIFICATES = Path("/etc/ssl/certs")
+ENGINE = """
+ln -sf /usr/bin/podman /usr/local/bin/docker     # as Debian's podman-docker does
+mount -t tmpfs tmpfs /var/lib/containers         # what lies in a copy already can be no layer of an image
+printf '[containers]\\ncgroups = "disabled"\\n' > /etc/containers/containers.conf
+"""
+"""Control groups of their own, as runs of a build have where they are not just in a folder, want more than root may."""
+BUILD = "BUILDAH_FORMAT=docker BUILDAH_ISOLATION=chroot"
 
 
-@contextmanager
-def running(home: Path, port: int, metrics: int) -> Iterator["subprocess.Popen[bytes]"]:
-    user, group = last("USER").split(":")
-    variables = dict(each.split("=", 1) for one, rest in steps() if one == "ENV" for each in rest.split())
-    [program] = json.loads(last("ENTRYPOINT"))
-    given = json.loads(last("CMD"))
-    assert given == ["serve", "--host", "0.0.0.0", "--metrics", "0.0.0.0:9464"]
-    options = ["serve", "--host", HOST, "--port", str(port), "--metrics", f"{HOST}:{metrics}"]
-    volume = home / "data"
-    volume.mkdir()
-    os.chown(volume, int(user), int(group))
-    log = home / "service.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [*as_user(user, group), OURS.sub(f"{home}/", program), *options],
-            cwd="/",
-            env={name: OURS.sub(f"{home}/", value) for name, value in variables.items()}
-            | {"NAMBARI_DATA_DIR": str(volume)},
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        yield process
-        assert process.poll() is None, log.read_text()
-    finally:
-        process.terminate()
-        process.wait(60)
-        until(lambda: not (volume / "pgdata" / "postmaster.pid").exists(), 60, "the end of its database")
+def base(target: Path) -> None:
+    """Stands in for the image that the file begins with, as no registry of images is asked here.
+
+    It is made of this machine's own packages, so its Python is Debian's.
+    """
+    asked = ["apt-cache", "depends", "--recurse", "--installed", "--important", *WANTED]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+    packages = sorted({line for line in told if line[:1].isalnum() and ":" not in line})
+    listed = subprocess.run(["dpkg", "-L", *packages], capture_output=True, text=True, check=True).stdout.splitlines()
+    taken = [Path(each) for each in (*listed, *OF_NO_PACKAGE) if not each.startswith(LEFT_OUT)]
+    places = {each.parent.resolve() / each.name for each in (*taken, *CERTIFICATES.iterdir())}
+    with tarfile.open(target, "w") as archive:
+        for each in sorted(places):
+            if each.is_symlink() or each.is_file():
+                archive.add(each, str(each).lstrip("/"), recursive=False)
+
+
+@pytest.fixture(scope="module")
+def lines() -> tuple[str, str]:
+    """Those of docs/operations.md: to build, and to run."""
+    [block] = [each for each in blocks("docs/operations.md") if each.why == "tests/deploy/test_container.py"]
+    build, run = commands(block.text)
+    return build, run
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, lines: tuple[str, str]) -> Iterator[Machine]:
+    """A copy of this machine with podman, which has built the image."""
+    assert shutil.which("podman"), "images are built by podman: apt-get install --no-install-recommends podman"
+    place = tmp_path_factory.mktemp("engine")
+    archive = place.with_suffix(".tar")
+    base(archive)
+    with machine(place) as copy:
+        copy.typed(ENGINE)
+        copy.put(archive, "/tmp/base.tar")
+        variable = f"ENV SSL_CERT_FILE={CERTIFICATES}/ca-certificates.crt"
+        copy.typed(f"podman import -q -c '{variable}' /tmp/base.tar {BASE}")
+        copy.typed(f"{BUILD} {lines[0]}", beside=True, seconds=600)
+        yield copy
 
 
 @pytest.mark.timeout(900)  # it installs all that is locked
-def test_what_it_makes_serves_as_nobody(home: Path) -> None:
-    port, metrics = free_port(), free_port()
-    health = [OURS.sub(f"{home}/", each) for each in json.loads(last("HEALTHCHECK").partition("CMD ")[2])]
-    health = [each.replace("127.0.0.1:8000", f"{HOST}:{port}") for each in health]
-
-    def is_healthy() -> bool:
-        return subprocess.run(health, capture_output=True, check=False, timeout=60, cwd="/").returncode == 0
-
-    assert not is_healthy(), "nothing runs yet"
-    with running(home, port, metrics):
-        until(is_healthy, 120, "a health check that passes")
-        assert httpx2.get(f"http://{HOST}:{port}/console/sign-in", timeout=30).status_code == 200, "pages come along"
-        assert "nambari_database_up 1" in httpx2.get(f"http://{HOST}:{metrics}/metrics", timeout=30).text
-        where = [str(home / "opt/nambari/bin/python"), "-c", "import nambari; print(nambari.__file__)"]
-        told = subprocess.run(where, capture_output=True, text=True, check=True, cwd="/").stdout
-        assert told.startswith(str(home / "opt/nambari/lib")), "it needs no source tree"
+def test_the_image_serves_as_nobody(built: Machine, lines: tuple[str, str]) -> None:
+    built.make_database()
+    built.typed("echo NAMBARI_DATABASE_URL=postgresql://nambari@10.0.0.5/nambari > nambari.env")
+    built.typed(f"{lines[1]} > /tmp/container.log 2>&1 &")
+    built.wait_for("http://127.0.0.1:8000/readyz")
+    assert "Nambari" in built.typed("curl -sSf http://127.0.0.1:8000/console/sign-in"), "pages come along"
+    [container] = built.typed("docker ps -q").split()
+    built.typed(f"docker healthcheck run {container}")
+    asked = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
+    assert "nambari_database_up 1" in built.typed(f'docker exec {container} python -c "{asked}"')
+    assert set(built.typed("ps -C nambari -o uid=").split()) == {last("USER").partition(":")[0]}
+    assert "Read-only file system" in built.typed(f"docker exec {container} touch /opt/nambari/new 2>&1 || true")
+    stopped = built.typed(f"docker stop --time 30 {container}; docker inspect -f '{{{{.State.ExitCode}}}}' {container}")
+    assert stopped.split()[-1] == "0"

@@ -5,7 +5,9 @@ Its code and a world that it made are kept in data, by `python -m devtools.relea
 
 import asyncio
 import json
+import os
 import random
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,9 +20,13 @@ import httpx2
 import psycopg
 import pytest
 from devtools.release import BUYERS, ITEMS, WORLD, paths, unpack
+from psycopg.conninfo import conninfo_to_dict
 from tests.cast import World, assert_invariants
+from tests.conftest import dsn_of
+from tests.docs.blocks import blocks
 from tests.story.processes import HOST, Service, environment, service, until
 
+from nambari.db import embedded
 from nambari.db.migrate import migrate, newest_step
 from nambari.settings import Settings
 from nambari.wiring import open_services
@@ -150,6 +156,39 @@ async def test_both_serve_while_the_schema_moves_on(tmp_path: Path, old: Path, e
         assert "failed" not in first.output + second.output
     async with open_services(Settings(data_dir=tmp_path), empty) as services:
         await assert_invariants(World(services, None))
+
+
+def test_what_went_wrong_is_rolled_back(tmp_path: Path, old: Path, server: embedded.EmbeddedServer) -> None:
+    """As docs/operations.md says: a backup goes into a new database, by the release before, which then serves it."""
+    [block] = [each for each in blocks("docs/operations.md") if each.why == "tests/upgrade/test_upgrade.py"]
+    restored = dsn_of(server, "nambari_before")
+    shutil.copy(WORLD, tmp_path / "before.dump")
+    program = tmp_path / "bin" / "nambari"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m nambari "$@"\n')
+    program.chmod(0o755)
+    where = conninfo_to_dict(server.dsn)
+    subprocess.run(
+        ["bash", "-e", "-c", block.text.replace("postgresql://…/nambari_before", f"'{restored}'")],
+        cwd=tmp_path,
+        env=environment(tmp_path)
+        | paths(old)
+        | {f"PG{name.upper()}": str(where[name]) for name in ("host", "port", "user")}
+        | {"PATH": f"{program.parent}:{os.environ['PATH']}:/usr/lib/postgresql/15/bin"},
+        check=True,
+        timeout=300,
+    )
+    try:
+        with of_before(tmp_path / "old", old, restored) as first:
+            first.start()
+            key = json.loads(BUYERS.read_text())["api_keys"][0]
+            answer = httpx2.get(f"{first.url}/v1/phone-numbers", headers={"x-api-key": key}, timeout=60)
+            assert answer.status_code == 200, answer.text
+            assert step(restored) < newest_step()
+            assert first.stop() == 0, first.output
+    finally:
+        with psycopg.connect(server.dsn, autocommit=True) as connection:
+            connection.execute("DROP DATABASE nambari_before WITH (FORCE)")
 
 
 def waiting(dsn: str) -> Any:
