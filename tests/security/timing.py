@@ -16,6 +16,7 @@ from tests.cast import World
 from tests.conftest import started
 from tests.security.belongings import belongings, nobodys
 
+from nambari import logs
 from nambari.api.app import application, with_request_id
 from nambari.db import embedded
 from nambari.db.migrate import migrate
@@ -62,6 +63,7 @@ async def measured(world: World) -> Iterator[str]:
 
 
 async def main() -> None:
+    logs.configure("warning")
     with TemporaryDirectory() as folder:
         server = embedded.attach(Path(folder), durable=False)
         try:
