@@ -1,8 +1,11 @@
 """How the tests of the HTTP side ask, and read what they are told."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
+
+from nambari_client import AsyncClient, Retries
 
 READS = [
     ("GET", "/v1/phone-numbers", "numbers:read"),
@@ -96,17 +99,37 @@ def but_for_the_id(answer: httpx2.Response) -> bytes:
     return answer.content.replace(answer.json()["request_id"].encode(), b"")
 
 
+class Through(httpx2.AsyncBaseTransport):
+    """What our client library sends goes by the connection of a test; `answered` is what came of it, as it came."""
+
+    answered: httpx2.Response
+
+    def __init__(self, connection: httpx2.AsyncClient) -> None:
+        self._connection = connection
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        headers = {name: value for name, value in request.headers.items() if name not in {"host", "content-length"}}
+        self.answered = await self._connection.request(
+            request.method, request.url.raw_path.decode(), content=await request.aread(), headers=headers
+        )
+        return httpx2.Response(self.answered.status_code, headers=self.answered.headers, content=self.answered.content)
+
+
+async def done(client: httpx2.AsyncClient, ask: Callable[[AsyncClient], Awaitable[Any]]) -> Any:
+    """What is answered to our client library, which reads it as well, and asks once. Raises what it raises."""
+    through, key, url = Through(client), client.headers["x-api-key"], str(client.base_url)
+    async with AsyncClient(key, base_url=url, transport=through, retries=Retries(attempts=1)) as library:
+        await ask(library)
+    return through.answered.json()
+
+
 async def bought(client: httpx2.AsyncClient, inventory_id: str, **fields: Any) -> dict[str, Any]:
-    answer = await client.post("/v1/phone-numbers", json={"inventory_id": inventory_id, **fields})
-    assert answer.status_code == 201, answer.text
-    number: dict[str, Any] = answer.json()
+    number: dict[str, Any] = await done(client, lambda library: library.purchase_phone_number(inventory_id, **fields))
     return number
 
 
 async def made(client: httpx2.AsyncClient, **fields: Any) -> dict[str, Any]:
-    answer = await client.post("/v1/endpoints", json={**AGENT, **fields})
-    assert answer.status_code == 201, answer.text
-    endpoint: dict[str, Any] = answer.json()
+    endpoint: dict[str, Any] = await done(client, lambda library: library.create_endpoint(**{**AGENT, **fields}))
     return endpoint
 
 

@@ -80,7 +80,8 @@ async def test_known_clients_other_spellings_are_taken(world: World) -> None:
     alice = await world.person()
     endpoint = await made(alice.client)
     [item] = await world.stock()
-    number = await bought(alice.client, item, endpointId=endpoint["id"], allowInbound=False, allowOutbound=False)
+    order = {"inventory_id": item, "endpointId": endpoint["id"], "allowInbound": False, "allowOutbound": False}
+    number = (await alice.client.post(ORDER, json=order)).json()
     assert (number["endpoint_id"], number["allow_inbound"], number["allow_outbound"]) == (endpoint["id"], False, False)
     both = {"inventory_id": item, "allowInbound": True, "allow_inbound": True}
     assert faults(await alice.client.post(ORDER, json=both)) == {
