@@ -54,8 +54,7 @@ async def _buy(services: Services, attempt: Attempt, wanted: tuple[tuple[str, st
         async with services.database.reading() as connection:
             found = await inventory.search(
                 connection,
-                caller.organization_id,
-                caller.environment,
+                *caller.tenant,
                 Search(country=country, type="local"),
                 services.clock(),
                 limit=1,

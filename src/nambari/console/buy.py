@@ -136,8 +136,7 @@ async def _confirm(request: Asked, inventory_id: str, problem: Refusal | None = 
         kept_back = [each for each in await _holds(connection, request) if each.inventory_id == inventory_id]
         own = await endpoints.page(
             connection,
-            here.caller.organization_id,
-            here.caller.environment,
+            *here.caller.tenant,
             limit=MOST_ENDPOINTS,
             offset=0,
             starting_after=None,
@@ -162,8 +161,7 @@ async def _facts(request: Asked, inventory_id: str) -> Facts:
     async with here.services.database.reading() as connection:
         facts, _ = await purchases.facts(
             connection,
-            here.caller.organization_id,
-            here.caller.environment,
+            *here.caller.tenant,
             inventory_id=inventory_id,
             endpoint_id=None,
             fallback_endpoint_id=None,

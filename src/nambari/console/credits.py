@@ -25,7 +25,7 @@ async def show_credits(request: Asked) -> Response[str]:
 
 async def _show(request: Asked, problem: Refusal | None = None) -> Response[str]:
     here = visit(request)
-    tenant = (here.caller.organization_id, here.caller.environment)
+    tenant = here.caller.tenant
     asked = as_query(request, Listing)
     now = await clock.read(here.services, here.caller)
     async with here.services.database.reading() as connection:

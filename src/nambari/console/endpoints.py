@@ -41,8 +41,7 @@ async def list_endpoints(request: Asked) -> Response[str]:
     async with here.services.database.reading() as connection:
         found = await endpoints.page(
             connection,
-            here.caller.organization_id,
-            here.caller.environment,
+            *here.caller.tenant,
             limit=SHOWN,
             offset=asked.offset,
             starting_after=None,
@@ -154,7 +153,7 @@ async def show_endpoint(request: Asked, endpoint_id: FromPath[str]) -> Response[
 
 async def _show(request: Asked, endpoint_id: str, problem: Refusal | None = None) -> Response[str]:
     here = visit(request)
-    tenant = (here.caller.organization_id, here.caller.environment)
+    tenant = here.caller.tenant
     async with here.services.database.reading() as connection:
         endpoint = await endpoints.find(connection, *tenant, endpoint_id) if is_id_form(endpoint_id) else None
         if endpoint is None:
@@ -177,11 +176,7 @@ async def _update(request: Asked, endpoint_id: str) -> MadeEndpoint:
     here = visit(request)
     form = here.posted
     async with here.services.database.reading() as connection:
-        old = (
-            await endpoints.find(connection, here.caller.organization_id, here.caller.environment, endpoint_id)
-            if is_id_form(endpoint_id)
-            else None
-        )
+        old = await endpoints.find(connection, *here.caller.tenant, endpoint_id) if is_id_form(endpoint_id) else None
     if old is None:
         raise endpoint_not_found()
     target = _target(kind_of(old), form)

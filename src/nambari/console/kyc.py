@@ -24,7 +24,7 @@ async def show_kyc(request: Asked) -> Response[str]:
 async def _show(request: Asked, problem: Refusal | None = None) -> Response[str]:
     here = visit(request)
     async with here.services.database.reading() as connection:
-        case = await kyc.case(connection, here.caller.organization_id, here.caller.environment)
+        case = await kyc.case(connection, *here.caller.tenant)
     assert case is not None  # noqa: S101 - an organization is made with its cases
     return page(
         request,

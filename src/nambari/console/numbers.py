@@ -102,7 +102,7 @@ async def _show(
     request: Asked, number_id: str, problem: Refusal | None = None, given: dict[str, Any] | None = None
 ) -> Response[str]:
     here = visit(request)
-    tenant = (here.caller.organization_id, here.caller.environment)
+    tenant = here.caller.tenant
     require_id_form(number_id)
     async with here.services.database.reading() as connection:
         found = await phone_numbers.find_with_endpoint(connection, *tenant, number_id)
@@ -199,9 +199,7 @@ async def foresee_release(request: Asked, number_id: FromPath[str]) -> Response[
     now = await clock.read(here.services, here.caller)
     foreseen = shapes_of_time.release_foreseen(*await foresee(here.services, asking(request), number_id, now))
     async with here.services.database.reading() as connection:
-        found = await phone_numbers.find_with_endpoint(
-            connection, here.caller.organization_id, here.caller.environment, number_id
-        )
+        found = await phone_numbers.find_with_endpoint(connection, *here.caller.tenant, number_id)
     return page(request, "release.html", foreseen=foreseen, endpoint=found[1] if found else None, time=now)
 
 

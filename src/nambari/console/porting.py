@@ -215,7 +215,7 @@ async def show_own(request: Asked) -> Response[str]:
     """Orders by page, and the newest port-outs."""
     here = visit(request)
     asked = as_query(request, Listing)
-    tenant = (here.caller.organization_id, here.caller.environment)
+    tenant = here.caller.tenant
     async with here.services.database.reading() as connection:
         own = await orders.page(connection, *tenant, None, limit=SHOWN, offset=asked.offset, starting_after=None)
         asked_for = await port_outs.page(connection, *tenant, None, limit=SHOWN, offset=0, starting_after=None)

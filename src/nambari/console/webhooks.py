@@ -45,8 +45,7 @@ async def list_events(request: Asked) -> Response[str]:
     async with here.services.database.reading() as connection:
         found = await events.page(
             connection,
-            here.caller.organization_id,
-            here.caller.environment,
+            *here.caller.tenant,
             events.Filter(names=[str(each) for each in SUBSCRIPTIONS[name]]),
             limit=SHOWN,
             offset=asked.offset,
@@ -77,8 +76,7 @@ async def _list(request: Asked, problem: Refusal | None = None, made: MadeWebhoo
     async with here.services.database.reading() as connection:
         found = await webhooks.page(
             connection,
-            here.caller.organization_id,
-            here.caller.environment,
+            *here.caller.tenant,
             limit=SHOWN,
             offset=asked.offset,
             starting_after=None,
@@ -133,7 +131,7 @@ async def _show(
     request: Asked, webhook_id: str, problem: Refusal | None = None, secret: str | None = None
 ) -> Response[str]:
     here = visit(request)
-    tenant = (here.caller.organization_id, here.caller.environment)
+    tenant = here.caller.tenant
     asked = as_query(request, DeliveryListing)
     _require_id_form(webhook_id)
     async with here.services.database.reading() as connection:

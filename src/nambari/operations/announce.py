@@ -24,8 +24,7 @@ async def announce(
     caller = attempt.caller
     await outbox.announce(
         connection,
-        caller.organization_id,
-        caller.environment,
+        *caller.tenant,
         event_id=services.new_id("evt"),
         event=event,
         subject_id=subject_id,

@@ -40,7 +40,7 @@ async def configure(
         if new is number:
             return number
         caller = attempt.caller
-        await phone_numbers.update(connection, caller.organization_id, caller.environment, new)
+        await phone_numbers.update(connection, *caller.tenant, new)
         await announce(
             services,
             connection,
@@ -59,9 +59,7 @@ async def configure(
 async def locked(connection: Connection, attempt: Attempt, number_id: str) -> PhoneNumber:
     """The caller's number, which until the transaction ends nobody else changes. Raises NumberNotFound."""
     caller = attempt.caller
-    number = await phone_numbers.find(
-        connection, caller.organization_id, caller.environment, number_id, for_update=True
-    )
+    number = await phone_numbers.find(connection, *caller.tenant, number_id, for_update=True)
     if number is None:
         raise number_not_found()
     return number
@@ -82,6 +80,6 @@ async def _lock_endpoints(
     caller = attempt.caller
     asked = sorted((changes[field], field) for field in endpoints.ATTACHING if changes.get(field) is not None)
     return {
-        field: await endpoints.find(connection, caller.organization_id, caller.environment, id_, for_update=True)
+        field: await endpoints.find(connection, *caller.tenant, id_, for_update=True)
         for id_, field in asked  # in the order of their ids: two changes at once never wait for each other
     }

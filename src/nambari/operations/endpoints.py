@@ -38,7 +38,7 @@ async def create(services: Services, attempt: Attempt, endpoint: Endpoint, now: 
     async def act(connection: Connection) -> MadeEndpoint:
         secret = _new_secret() if endpoint.type is EndpointType.WEBHOOK else None
         caller = attempt.caller
-        await endpoints.insert(connection, caller.organization_id, caller.environment, endpoint, secret)
+        await endpoints.insert(connection, *caller.tenant, endpoint, secret)
         told = from_nothing(_settings(endpoint))
         await announce(services, connection, attempt, Event.ENDPOINT_CREATED, endpoint.id, endpoint, now, told)
         return MadeEndpoint(endpoint, secret)
@@ -62,7 +62,7 @@ async def update(
         becomes_webhook = new.type is EndpointType.WEBHOOK and old.type is not EndpointType.WEBHOOK
         secret = _new_secret() if becomes_webhook else None
         caller = attempt.caller
-        await endpoints.update(connection, caller.organization_id, caller.environment, new, secret)
+        await endpoints.update(connection, *caller.tenant, new, secret)
         told = _changes(old, new)
         await announce(services, connection, attempt, Event.ENDPOINT_UPDATED, new.id, new, now, told)
         return MadeEndpoint(new, secret)
@@ -99,9 +99,7 @@ async def delete(services: Services, attempt: Attempt, endpoint_id: str, now: da
 
 async def _locked(connection: Connection, attempt: Attempt, endpoint_id: str) -> Endpoint:
     caller = attempt.caller
-    endpoint = await endpoints.find(
-        connection, caller.organization_id, caller.environment, endpoint_id, for_update=True
-    )
+    endpoint = await endpoints.find(connection, *caller.tenant, endpoint_id, for_update=True)
     if endpoint is None:
         raise endpoint_not_found()
     return endpoint

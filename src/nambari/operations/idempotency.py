@@ -129,8 +129,7 @@ async def refuse(database: Database, attempt: Attempt, refusal: Refusal, now: da
     async with database.reading() as connection:
         kept = await kept_answers.keep(
             connection,
-            caller.organization_id,
-            caller.environment,
+            *caller.tenant,
             attempt.idempotency_key,
             keep_refusal(attempt, refusal),
             now,

@@ -67,7 +67,7 @@ async def _decide(services: Services, attempt: Attempt, status: KycStatus, reaso
         if refusal is not None:
             raise refusal
         caller = attempt.caller
-        await kyc.decide(connection, caller.organization_id, caller.environment, status, reason, now)
+        await kyc.decide(connection, *caller.tenant, status, reason, now)
         await _announce(services, connection, attempt, case.status, status, now)
 
 
@@ -89,7 +89,7 @@ _EVENTS = {
 
 async def _locked(connection: Connection, attempt: Attempt) -> KycCase:
     caller = attempt.caller
-    case = await kyc.case(connection, caller.organization_id, caller.environment, for_update=True)
+    case = await kyc.case(connection, *caller.tenant, for_update=True)
     if case is None:
         raise no_such_organization(caller.organization_id)
     return case

@@ -27,7 +27,7 @@ async def look(services: Services, caller: Caller, read: Callable[[Connection], 
     begun = time.monotonic()
     if replica is not None and replica.may_be_asked(begun):
         async with services.database.reading() as connection:
-            now, own = await positions.of_primary(connection, caller.organization_id, caller.environment)
+            now, own = await positions.of_primary(connection, *caller.tenant)
         least, heard = replica.past.least(begun, now, own), False
         try:
             async with replica.reading() as connection:
@@ -49,6 +49,6 @@ async def remember(services: Services, caller: Caller) -> None:
         return
     try:
         async with services.database.reading() as connection:
-            await positions.note(connection, caller.organization_id, caller.environment)
+            await positions.note(connection, *caller.tenant)
     except DatabaseUnavailable as error:  # it is written all the same, and the answer says so
         _log.warning("a write is answered that the replica may not show yet", reason=str(error))

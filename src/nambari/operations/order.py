@@ -84,8 +84,7 @@ async def _decide(
     caller = attempt.caller
     facts, _ = await purchases.facts(
         connection,
-        caller.organization_id,
-        caller.environment,
+        *caller.tenant,
         inventory_id=wanted.inventory_id,
         endpoint_id=wanted.endpoint_id,
         fallback_endpoint_id=wanted.fallback_endpoint_id,
@@ -147,7 +146,7 @@ async def outcome(services: Services, attempt: Attempt, number: PhoneNumber, wai
         await asyncio.sleep(min(LOOK_EVERY_SECONDS, max(0.0, until - time.monotonic())))
         try:
             async with services.database.reading() as connection:
-                found = await phone_numbers.find(connection, caller.organization_id, caller.environment, number.id)
+                found = await phone_numbers.find(connection, *caller.tenant, number.id)
         except DatabaseUnavailable:
             continue  # it is bought all the same
         number = found or number

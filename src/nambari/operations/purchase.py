@@ -83,8 +83,7 @@ async def _decide(
     async with services.database.reading() as connection:
         facts, kept = await purchases.facts(
             connection,
-            caller.organization_id,
-            caller.environment,
+            *caller.tenant,
             inventory_id=order.inventory_id,
             endpoint_id=order.endpoint_id,
             fallback_endpoint_id=order.fallback_endpoint_id,
@@ -115,7 +114,7 @@ async def _any_for_sale(services: Services, attempt: Attempt, *, wait: bool) -> 
         await asyncio.sleep(testing.SLOW_SECONDS)
     caller = attempt.caller
     async with services.database.reading() as connection:
-        return await inventory.any_for_sale(connection, caller.organization_id, caller.environment, services.clock())
+        return await inventory.any_for_sale(connection, *caller.tenant, services.clock())
 
 
 async def _write(services: Services, attempt: Attempt, decision: Purchase, now: datetime, *, queue: bool) -> Outcome:
@@ -131,6 +130,4 @@ async def _write(services: Services, attempt: Attempt, decision: Purchase, now: 
         spending=spending(caller.key_id, caller.bounds, decision.total_cents, now),
     )
     async with services.database.reading() as connection:
-        return await purchases.buy(
-            connection, caller.organization_id, caller.environment, decision, record, queue=queue
-        )
+        return await purchases.buy(connection, *caller.tenant, decision, record, queue=queue)

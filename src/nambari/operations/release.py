@@ -22,7 +22,7 @@ async def foresee(services: Services, attempt: Attempt, number_id: str, now: dat
     """
     caller = attempt.caller
     async with services.database.reading() as connection:
-        number = await phone_numbers.find(connection, caller.organization_id, caller.environment, number_id)
+        number = await phone_numbers.find(connection, *caller.tenant, number_id)
     if number is None:
         raise number_not_found()
     released = decide_release(number, now, services.aging)

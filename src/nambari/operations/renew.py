@@ -127,8 +127,7 @@ async def give_back(services: Services, connection: Connection, attempt: Attempt
     assert released.number.released_at is not None  # noqa: S101 - it has just been released
     await phone_numbers.return_to_stock(
         connection,
-        caller.organization_id,
-        caller.environment,
+        *caller.tenant,
         released.number.id,
         released.stock,
         available_at,

@@ -51,6 +51,4 @@ async def spent(connection: Connection, attempt: Attempt, now: datetime) -> int:
     caller = attempt.caller
     if caller.key_id is None or caller.bounds.monthly_cap_cents is None:
         return 0
-    return await spending_of_keys.spent(
-        connection, caller.organization_id, caller.environment, caller.key_id, month_of(now)
-    )
+    return await spending_of_keys.spent(connection, *caller.tenant, caller.key_id, month_of(now))

@@ -171,7 +171,7 @@ async def foresee(
     Raises NumberNotFound.
     """
     async with services.database.reading() as connection:
-        found = await routes.holding_of(connection, caller.organization_id, caller.environment, number_id)
+        found = await routes.holding_of(connection, *caller.tenant, number_id)
     if found is None:
         raise number_not_found()
     rule = routes_suspended(services)

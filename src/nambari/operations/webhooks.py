@@ -42,7 +42,7 @@ async def create(services: Services, attempt: Attempt, webhook: Webhook, now: da
     async def act(connection: Connection) -> MadeWebhook:
         secret = _new_secret()
         caller = attempt.caller
-        await webhooks.insert(connection, caller.organization_id, caller.environment, webhook, secret)
+        await webhooks.insert(connection, *caller.tenant, webhook, secret)
         told = from_nothing(_settings(webhook))
         await announce(services, connection, attempt, Event.WEBHOOK_CREATED, webhook.id, webhook, now, told)
         return MadeWebhook(webhook, secret)
@@ -60,7 +60,7 @@ async def update(
         new = revised(old, changes, services.webhook_networks, now)
         if new is not old:
             caller = attempt.caller
-            await webhooks.update(connection, caller.organization_id, caller.environment, new)
+            await webhooks.update(connection, *caller.tenant, new)
             told = changes_between(old, new)
             await announce(services, connection, attempt, Event.WEBHOOK_UPDATED, new.id, new, now, told)
         return MadeWebhook(new, None)
@@ -80,7 +80,7 @@ async def rotate_secret(services: Services, attempt: Attempt, webhook_id: str, n
         new = replace(old, previous_secret_until=until, updated_at=now)
         secret = _new_secret()
         caller = attempt.caller
-        await webhooks.rotate(connection, caller.organization_id, caller.environment, new, secret)
+        await webhooks.rotate(connection, *caller.tenant, new, secret)
         told = [Change("previous_secret_until", old.previous_secret_until, until)]
         await announce(services, connection, attempt, Event.WEBHOOK_UPDATED, new.id, new, now, told)
         return MadeWebhook(new, secret)
@@ -94,7 +94,7 @@ async def delete(services: Services, attempt: Attempt, webhook_id: str, now: dat
     async def act(connection: Connection) -> Webhook:
         webhook = await locked(connection, attempt, webhook_id)
         caller = attempt.caller
-        await webhooks.delete(connection, caller.organization_id, caller.environment, webhook_id)
+        await webhooks.delete(connection, *caller.tenant, webhook_id)
         told = to_nothing(_settings(webhook))
         await announce(services, connection, attempt, Event.WEBHOOK_DELETED, webhook_id, webhook, now, told)
         return webhook
@@ -104,7 +104,7 @@ async def delete(services: Services, attempt: Attempt, webhook_id: str, now: dat
 
 async def locked(connection: Connection, attempt: Attempt, webhook_id: str) -> Webhook:
     caller = attempt.caller
-    webhook = await webhooks.find(connection, caller.organization_id, caller.environment, webhook_id, for_update=True)
+    webhook = await webhooks.find(connection, *caller.tenant, webhook_id, for_update=True)
     if webhook is None:
         raise no_such_webhook()
     return webhook
