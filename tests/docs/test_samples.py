@@ -45,6 +45,11 @@ def test_nothing_is_only_shown(page: str) -> None:
     assert [f"{block}: {UNRUN}" for block, found in classified(page) if not found] == []
 
 
+def test_every_one_of_the_site_is_run() -> None:
+    """What cannot be pasted anywhere is typed on a copy of this machine: tests/machine.py."""
+    assert [str(block) for block in of_kind("only parsed") if block.page.startswith("docs/")] == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
