@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,10 +46,9 @@ _HAPPENED = """
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Deliveries per second."""
+    """Deliveries per second, by so many workers, and by the bare loop."""
 
-    one_worker: float
-    two_workers: float
+    by_workers: dict[int, float]
     bare: float
 
 
@@ -142,16 +141,16 @@ def happen(connection: psycopg.Connection, organization_id: str, count: int) -> 
 # ── Deliveries per second ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def measure(dsn: str, receiver: Receiver, events: int) -> Round:
+def measure(dsn: str, receiver: Receiver, events: int, workers: Sequence[int]) -> Round:
     with psycopg.connect(dsn, autocommit=True) as connection:
-        one, two = (_delivered(connection, dsn, receiver, events, workers) for workers in (1, 2))
+        by_workers = {count: _delivered(connection, dsn, receiver, events, count) for count in workers}
         bodies = [
             msgspec.json.encode({"id": event_id, "event": event, "timestamp": at, "data": data})
             for event_id, event, at, data in connection.execute(
-                "SELECT id, event, created_at, data FROM events ORDER BY sequence LIMIT %s", [events]
+                "SELECT id, event, created_at, data FROM events ORDER BY sequence DESC LIMIT %s", [events]
             )
         ]
-    return Round(one, two, asyncio.run(_posted(receiver.url("bare"), bodies)))
+    return Round(by_workers, asyncio.run(_posted(receiver.url("bare"), bodies)))
 
 
 def _delivered(connection: psycopg.Connection, dsn: str, receiver: Receiver, events: int, workers: int) -> float:
@@ -206,8 +205,8 @@ def tables(rounds: list[Round], without: Felt, beside: Felt) -> str:
     rates = report.table(
         ["", "deliveries per second", "of the bare loop"],
         [
-            line("1 worker", [each.one_worker for each in rounds]),
-            line("2 workers", [each.two_workers for each in rounds]),
+            line("1 worker", [each.by_workers[1] for each in rounds]),
+            line("2 workers", [each.by_workers[2] for each in rounds]),
             line("a bare httpx2 loop", bare),
         ],
     )
@@ -233,7 +232,7 @@ def main() -> None:
             "measured": f"{events:,} events of {OBJECTS} objects to one receiver, medians of {count} rounds; then"
             f" {paced} events, one each {PACE_SECONDS} s, to each of {RECEIVERS}"
         }
-        rounds = [measure(dsn, receiver, events) for _ in range(count)]
+        rounds = [measure(dsn, receiver, events, (1, 2)) for _ in range(count)]
         without, beside = (felt(dsn, receiver, paced, slow=slow) for slow in (False, True))
     text = f"{report.header(described)}\n\n{tables(rounds, without, beside)}"
     print(text)

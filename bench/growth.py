@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import psycopg
 
-from bench import machine, pages, pool, progress, renewing, stage
+from bench import delivering, machine, pages, pool, progress, renewing, stage
 from bench.cases import Case, Stage, buying_cases, reading_cases, routing_case, searching_cases
+from bench.delivering import EVENTS, PACED, QUICK_EVENTS, QUICK_PACED, receiving
+from bench.figures import Figures
 from bench.measure import Bench
 from bench.pgbench import Pgbench
 from bench.pool import Buyer, Holdings
 from bench.recorder import recording
-from bench.shown import RENEWALS, Grown, Line, draw, tables
+from bench.shown import DELIVERIES, RENEWALS, Grown, Line, draw, tables
 from nambari.db.server_program import find_binaries
 from nambari.domain.access import Environment, Scope
 from nambari.operations import keys
@@ -29,7 +32,7 @@ from nambari.wiring import open_services
 
 SIZES = [10_000, 1_000_000, 10_000_000]
 QUICK_SIZES = [2_000, 4_000]
-PARTS = ("get", "list", "search", "purchase", "routing", "renewals")
+PARTS = ("get", "list", "search", "purchase", "routing", "renewals", "deliveries")
 OWNED_BY_EACH = 250
 CALLED = 100
 
@@ -42,6 +45,9 @@ class Plan:
     rounds: int
     seconds: float
     connections: int
+    events: int
+    """To be delivered in each round; and so many one by one, to be waited for, are `paced`."""
+    paced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +122,15 @@ def measure(size: int, plan: Plan, tell: Callable[[str], None]) -> Grown:
                 row = bench.measure(case)
                 lines[case.name] = Line(row.ours, row.of_pgbench, row.of_constant)
             memory_bytes = ours.memory_bytes()
+        work = None
         if "renewals" in plan.parts:
             tell(f"{size:,} numbers: renewals")
-            renewed, bare = asyncio.run(renewing.measure(dsn, filled.holdings, plan.rounds))
-            lines[RENEWALS] = Line(renewed, renewed.per_second / bare.per_second, None)
+            renewed = renewing.measure(pgbench, filled.holdings, plan.rounds)
+            lines[RENEWALS] = Line(renewed.ours, renewed.ours.per_second / renewed.bare.per_second, None)
+            work = renewed.work
+        if "deliveries" in plan.parts:
+            tell(f"{size:,} numbers: deliveries")
+            lines[DELIVERIES] = delivered(dsn, plan)
         return Grown(
             size=size,
             held=filled.holdings.count,
@@ -129,8 +140,20 @@ def measure(size: int, plan: Plan, tell: Callable[[str], None]) -> Grown:
             memory_bytes=memory_bytes,
             start_seconds=ours.start_seconds,
             syncs_per_second=1e3 / machine.sync_milliseconds(folder),
+            work=work,
             described=described,
         )
+
+
+def delivered(dsn: str, plan: Plan) -> Line:
+    """By one worker, beside a loop that posts the same bodies; the latencies are from an event to its arrival."""
+    with receiving() as receiver:
+        rounds = [delivering.measure(dsn, receiver, plan.events, (1,)) for _ in range(plan.rounds)]
+        felt = delivering.felt(dsn, receiver, plan.paced, slow=False)
+    rate = median(each.by_workers[1] for each in rounds)
+    return Line(
+        Figures(rate, felt.p50_ms, felt.p99_ms, None, None, None), rate / median(each.bare for each in rounds), None
+    )
 
 
 def _database_bytes(dsn: str) -> int:
@@ -150,7 +173,8 @@ def main() -> None:
     wanted = parser.parse_args()
     sizes = sorted(set(wanted.sizes or (QUICK_SIZES if wanted.quick else SIZES)))
     rounds, seconds, connections = (1, 0.3, 4) if wanted.quick else (wanted.rounds, wanted.seconds, 16)
-    plan = Plan(tuple(wanted.only), rounds, seconds, connections)
+    events, paced = (QUICK_EVENTS, QUICK_PACED) if wanted.quick else (EVENTS, PACED)
+    plan = Plan(tuple(wanted.only), rounds, seconds, connections, events, paced)
     tell = progress.telling()
     grown = [measure(size, plan, tell) for size in sizes]
     tell("done")

@@ -53,6 +53,21 @@ def _expression(name: str, value: Any, kind: str, varying: Mapping[str, str], fi
     return f"(:{name})::{kind}"
 
 
+def _written_out(statements: list[Statement]) -> str:
+    lines = []
+    for each in statements:
+        given = [_literal(value, kind) for value, kind in zip(each.values, each.types, strict=True)]
+        lines.append(" ".join(_PARAMETER.sub(lambda found, given=given: given[int(found[1]) - 1], each.sql).split()))  # type: ignore[misc]
+    return "".join(f"{line};\n" for line in lines)
+
+
+def _literal(value: Any, kind: str) -> str:
+    if value is None:
+        return f"NULL::{kind}"
+    text = msgspec.json.encode(value).decode() if kind == _JSON else _text(value)
+    return "'{}'::{}".format(text.replace("'", "''"), kind)
+
+
 def _text(value: Any) -> str:
     """A value in PostgreSQL's own text form."""
     if isinstance(value, bytes):
@@ -60,7 +75,7 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, list):
-        return "{" + ",".join(json.dumps(str(item)) for item in value) + "}"
+        return "{" + ",".join("NULL" if item is None else json.dumps(_text(item)) for item in value) + "}"
     return str(value)
 
 
@@ -91,16 +106,30 @@ class Pgbench:
             path = self.folder / f"script_{place}.sql"
             path.write_text(_write(script, f"s{place}_", fixed))
             files += ["-f", str(path)]
+        times = ("-T", str(max(1, round(seconds)))) if each is None else ("-t", str(each))
+        words = (word for name, value in fixed.items() for word in ("-D", f"{name}={value}"))
+        done = self._done("-M", "prepared", "-c", str(self.clients), *times, *words, *files)
+        if buying and self._sold() - sold < len(done.latencies):
+            raise RuntimeError(f"Of {len(done.latencies)} purchases pgbench made only {self._sold() - sold}")
+        return done
+
+    def replay(self, transactions: list[list[Statement]]) -> float:
+        """How many seconds one client takes for these, one after the other, each once: their values are written out.
+
+        As each statement is sent once, it is planned once, too.
+        """
+        path = self.folder / "replayed.sql"
+        path.write_text("".join(f"BEGIN;\n{_written_out(each)}COMMIT;\n" for each in transactions))
+        [seconds] = self._done("-M", "simple", "-c", "1", "-t", "1", "-f", str(path)).latencies
+        return seconds
+
+    def _done(self, *options: str) -> Run:
         for log in self.folder.glob("latency*"):
             log.unlink()
         place_of = urlsplit(self.dsn)
         asked = parse_qs(place_of.query)
         command = [
-            *(str(self.program), "-n", "-M", "prepared", "-c", str(self.clients), "-j", "1"),
-            *(("-T", str(max(1, round(seconds)))) if each is None else ("-t", str(each))),
-            *("-l", "--log-prefix", str(self.folder / "latency")),
-            *(word for name, value in fixed.items() for word in ("-D", f"{name}={value}")),
-            *files,
+            *(str(self.program), "-n", "-j", "1", "-l", "--log-prefix", str(self.folder / "latency"), *options),
             *("-h", asked["host"][0], "-p", asked["port"][0], "-U", str(place_of.username), place_of.path.strip("/")),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -108,8 +137,6 @@ class Pgbench:
         if done.returncode or rate is None:
             raise RuntimeError(f"pgbench failed: {done.stderr[-2000:]}")
         logs = [line.split() for log in self.folder.glob("latency*") for line in log.read_text().splitlines()]
-        if buying and self._sold() - sold < len(logs):
-            raise RuntimeError(f"Of {len(logs)} purchases pgbench made only {self._sold() - sold}")
         return Run(per_second=float(rate[1]), latencies=[int(line[2]) / 1e6 for line in logs])
 
     def _sold(self) -> int:

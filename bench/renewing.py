@@ -1,22 +1,27 @@
-"""How many months are taken per second? The worker's own sweep, beside the statements that it sends, replayed alone.
+"""How many months are taken per second? The worker's own sweep, beside its statements, replayed by pgbench.
 
 Each run moves the clock on to where so many more numbers are due, that nobody has renewed yet.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import psycopg
+
 from bench.figures import Figures, Run, summarize
+from bench.pgbench import Pgbench
 from bench.pool import AVAILABLE_SINCE, Holdings
 from bench.recorder import Recorder, Statement
 from nambari.operations import renew
 from nambari.settings import Settings
-from nambari.wiring import Services, open_services
+from nambari.wiring import open_services
 from nambari.worker import BATCH
 
 MOST = 2_500
@@ -52,50 +57,83 @@ class _Undone:
         return self.transactions[-1]
 
 
-async def measure(dsn: str, holdings: Holdings, rounds: int) -> tuple[Figures, Figures]:
-    """Renewals per second with the latencies of a batch, and the same of the bare statements."""
-    ours, bare = [], []
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What PostgreSQL does for one renewal, and beside it.
+
+    `pages_read` were not in its own memory. `pages_logged` went into its log whole, as they were changed for the first
+    time since a checkpoint.
+    """
+
+    pages_read: float
+    pages_logged: float
+    log_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """Renewals per second with the latencies of a batch, the same of the bare statements, and what they cost."""
+
+    ours: Figures
+    bare: Figures
+    work: Work
+
+
+def measure(pgbench: Pgbench, holdings: Holdings, rounds: int) -> Renewed:
+    ours: list[Run] = []
+    bare: list[Run] = []
+    costs: list[list[float]] = []
     numbers = min(MOST, holdings.count // (2 * rounds + 1))
     step = SPREAD * numbers / holdings.count
     now = FIRST_DUE_AT
-    async with open_services(Settings(data_dir=Path("/nonexistent")), dsn) as services:
-        for _ in range(rounds):
-            now += step
-            ours.append(await _renewed(services, now))
-            now += step
-            bare.append(await _replayed(services, now))
-    return summarize(ours), summarize(bare)
+    for _ in range(rounds):
+        now += step
+        before = _counted(pgbench.dsn)
+        done, latencies = asyncio.run(_renewed(pgbench.dsn, now))
+        costs.append([(after - was) / done for after, was in zip(_counted(pgbench.dsn), before, strict=True)])
+        ours.append(_run(done, latencies))
+        now += step
+        bare.append(_run(*asyncio.run(_replayed(pgbench, now))))
+    return Renewed(summarize(ours), summarize(bare), Work(*(median(each) for each in zip(*costs, strict=True))))
 
 
-async def _renewed(services: Services, now: datetime) -> Run:
+def _counted(dsn: str) -> tuple[float, float, float]:
+    """What `Work` is of, since the server began. Connections that are closed by then are in it, others not yet."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT blks_read, wal_fpi, wal_bytes FROM pg_stat_database, pg_stat_wal WHERE datname = current_database()"
+        ).fetchone()
+    if row is None:
+        raise RuntimeError("PostgreSQL counts nothing of this database.")
+    return (float(row[0]), float(row[1]), float(row[2]))
+
+
+async def _renewed(dsn: str, now: datetime) -> tuple[int, list[float]]:
     """Batch by batch, as the worker does."""
-    latencies, done = [], 0
-    while True:
-        begun = time.perf_counter()
-        count = await renew.due(services, now, BATCH)
-        if not count:
-            break
-        done += count
-        latencies.append(time.perf_counter() - begun)
-    return _run(done, latencies)
+    latencies: list[float] = []
+    done = 0
+    async with open_services(Settings(data_dir=Path("/nonexistent")), dsn) as services:
+        while True:
+            begun = time.perf_counter()
+            count = await renew.due(services, now, BATCH)
+            if not count:
+                return done, latencies
+            done += count
+            latencies.append(time.perf_counter() - begun)
 
 
-async def _replayed(services: Services, now: datetime) -> Run:
+async def _replayed(pgbench: Pgbench, now: datetime) -> tuple[int, list[float]]:
     """What a batch would have sent, sent by nobody who thinks about it."""
-    latencies, done = [], 0
-    while True:
-        undone = _Undone(services.database)
-        count = await renew.due(replace(services, database=undone), now, BATCH)  # type: ignore[arg-type]
-        if not count:
-            break
-        done += count
-        begun = time.perf_counter()
-        for statements in undone.transactions:
-            async with services.database.writing() as connection:
-                for each in statements:
-                    await connection.fetch(each.sql, *each.values)
-        latencies.append(time.perf_counter() - begun)
-    return _run(done, latencies)
+    latencies: list[float] = []
+    done = 0
+    async with open_services(Settings(data_dir=Path("/nonexistent")), pgbench.dsn) as services:
+        while True:
+            undone = _Undone(services.database)
+            count = await renew.due(replace(services, database=undone), now, BATCH)  # type: ignore[arg-type]
+            if not count:
+                return done, latencies
+            done += count
+            latencies.append(await asyncio.to_thread(pgbench.replay, undone.transactions))
 
 
 def _run(done: int, latencies: list[float]) -> Run:

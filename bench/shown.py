@@ -7,9 +7,11 @@ from typing import Any
 
 from bench import charts, report
 from bench.figures import Figures
+from bench.renewing import Work
 
 RENEWALS = "renewals"
 """Each is a number's month; its latencies are of a batch."""
+DELIVERIES = "deliveries"
 PURCHASE = "purchase"
 
 
@@ -39,6 +41,8 @@ class Grown:
     memory_bytes: int
     start_seconds: float
     syncs_per_second: float
+    work: Work | None
+    """Of one renewal, if they were measured."""
     described: dict[str, Any]
 
 
@@ -84,6 +88,11 @@ def _surroundings(grown: Sequence[Grown]) -> list[list[str]]:
     if PURCHASE in grown[-1].lines:
         shares = (each.lines[PURCHASE].ours.per_second / each.syncs_per_second for each in grown)
         rows.append(["purchases, of these", *(f"{share:.2f}" for share in shares)])
+    works = [each.work for each in grown if each.work is not None]
+    if works:
+        rows.append(["pages read for a renewal", *(f"{work.pages_read:.2f}" for work in works)])
+        rows.append(["pages logged whole for a renewal", *(f"{work.pages_logged:.2f}" for work in works)])
+        rows.append(["log for a renewal, bytes", *(f"{work.log_bytes:,.0f}" for work in works)])
     return rows
 
 

@@ -102,7 +102,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def test_growth_is_measured_at_each_size_and_drawn_from_the_same_figures(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- measured: growth -->\n<!-- /measured: growth -->\n<!-- drawn -->\n<!-- /drawn -->\n")
-    parts = ("get", "purchase", "routing", "renewals")
+    parts = ("get", "purchase", "routing", "renewals", "deliveries")
     told = printed("bench.growth", "--only", *parts, "--write", str(page))
     slopes = dict(re.findall(r"^(\w+) +[1-9][\d,]* +[1-9][\d,]* +([\d.]+)$", told, re.MULTILINE))
     assert set(slopes) == set(parts), told
