@@ -50,7 +50,7 @@ timing: setup ## how long a refusal takes for what is another's, and for what do
 	@$(BIN)/python -m tests.security.timing
 
 audit: setup $(NPM) ## known holes in what we stand on; needs the internet, and fails where it reached no list of them
-	@$(BIN)/python -m devtools.audit
+	@$(BIN)/python -m devtools.audit $(if $(OSV_URL),--osv-url $(OSV_URL)) $(if $(NPM_REGISTRY),--npm-registry $(NPM_REGISTRY))
 
 check: setup ## format, lint, types, import rules, generated documents
 	$(BIN)/ruff format --check .

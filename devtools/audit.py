@@ -1,8 +1,10 @@
 """Has anybody found a hole in what we stand on? Asks pip-audit and npm audit: `make audit`, where there is internet.
 
-An audit that reached no list of holes has audited nothing, and says so with exit code 2; 1 where a hole is known.
+An audit that reached no list has audited nothing, and says so with exit code 2; 1 where a hole is known. Lists of
+one's own may be asked instead: what speaks as OSV's API does, and a registry of npm.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -13,7 +15,6 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
-PIP_AUDIT = "pip-audit==2.10.1"
 HOLES, NOTHING_AUDITED = 1, 2
 
 
@@ -74,23 +75,28 @@ def _needed_here(text: str) -> str:
     return "\n".join(kept)
 
 
-def _audits() -> Iterator[tuple[str, list[str]]]:
+def _audits(osv_url: str | None, npm_registry: str | None) -> Iterator[tuple[str, list[str]]]:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         needed = _needed_here(LOCK.read_text(encoding="utf-8"))
         file.write(needed)
         file.flush()
-        uv = str(Path(sys.executable).with_name("uv"))
-        options = ("--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off")
-        report = _asked(uv, "tool", "run", "--from", PIP_AUDIT, "pip-audit", "--requirement", file.name, *options)
+        options = ["--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off"]
+        options += ["--vulnerability-service", "osv", "--osv-url", osv_url] if osv_url else []
+        report = _asked(sys.executable, "-m", "pip_audit", "--requirement", file.name, *options)
         yield "requirements.lock", holes_of_python(report, locked(needed))
+    registry = ["--registry", npm_registry] if npm_registry else []
     for lock in sorted((ROOT / "tests" / "npm").glob("*/package-lock.json")):
-        yield str(lock.relative_to(ROOT)), holes_of_npm(_asked("npm", "audit", "--json", folder=lock.parent))
+        yield str(lock.relative_to(ROOT)), holes_of_npm(_asked("npm", "audit", "--json", *registry, folder=lock.parent))
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m devtools.audit", description=__doc__)
+    parser.add_argument("--osv-url", metavar="URL", help="where OSV's API is asked about a package; PyPI when left out")
+    parser.add_argument("--npm-registry", metavar="URL", help="the registry that npm asks; its own when left out")
+    asked = parser.parse_args()
     found = []
     try:
-        for name, holes in _audits():
+        for name, holes in _audits(asked.osv_url, asked.npm_registry):
             print(f"{name}: {len(holes) or 'no'} known holes")
             found += holes
     except (NothingAudited, FileNotFoundError) as error:
