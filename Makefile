@@ -43,7 +43,7 @@ images: setup $(NPM) ## take the pictures of docs/images anew
 simulate: setup ## random customers, crashes and time, until interrupted; SEED=n [STEPS=n] plays one story
 	@$(BIN)/python -m tests.simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
-fuzz: setup ## strangers, for MINUTES=30: schemathesis as customers and proxies, then any bytes; SEED=n for other ones
+fuzz: setup ## strangers: schemathesis in sequences for MINUTES=30, one by one for less, then any bytes; SEED=n for other ones
 	@FUZZ_MINUTES=$(or $(MINUTES),30) SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest --timeout 0 tests/api/test_openapi.py tests/security/test_bytes.py
 
 timing: setup ## how long a refusal takes for what is another's, and for what does not exist
