@@ -32,9 +32,6 @@ mount -t tmpfs -o mode=755 tmpfs "$place"
 mkdir "$place/upper" "$place/work" "$place/root" "$place/checkout" "$place/checkout-work"
 root=$place/root
 mount -t overlay overlay -o lowerdir=/,upperdir="$place/upper",workdir="$place/work" "$root"
-mkdir -p "$root$checkout"   # which may lie on another disk
-mount -t overlay overlay \\
-    -o lowerdir="$checkout",upperdir="$place/checkout",workdir="$place/checkout-work" "$root$checkout"
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys/net" "$root/proc/sys/net"
 mount --rbind "$root/proc/sys" "$root/proc/sys"
@@ -54,6 +51,9 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 ip link set lo up
+mkdir -p "$root$checkout"   # which may lie on another disk, and may lie in /tmp
+mount -t overlay overlay \\
+    -o lowerdir="$checkout",upperdir="$place/checkout",workdir="$place/checkout-work" "$root$checkout"
 mkdir "$root/run/old"
 cd "$root"
 pivot_root . run/old
