@@ -135,5 +135,26 @@ def test_the_image_serves_as_nobody(built: Machine, lines: tuple[str, str]) -> N
     assert "nambari_database_up 1" in built.typed(f'docker exec {container} python -c "{asked}"')
     assert set(built.typed("ps -C nambari -o uid=").split()) == {last("USER").partition(":")[0]}
     assert "Read-only file system" in built.typed(f"docker exec {container} touch /opt/nambari/new 2>&1 || true")
-    stopped = built.typed(f"docker stop --time 30 {container}; docker inspect -f '{{{{.State.ExitCode}}}}' {container}")
-    assert stopped.split()[-1] == "0"
+    assert stopped_with(built, container) == "0"
+
+
+def test_with_a_volume_it_brings_its_own_database(built: Machine, lines: tuple[str, str]) -> None:
+    volume = "/var/lib/volume"
+    user, group = last("USER").split(":")
+    built.typed(f"install -d -o {user} -g {group} {volume}")
+    run = lines[1].replace("--env-file nambari.env", f"-v {volume}:/var/lib/nambari")
+    assert run != lines[1]
+    built.typed(f"{run} > /tmp/container.log 2>&1 &")
+    built.wait_for("http://127.0.0.1:8000/readyz")
+    [container] = built.typed("docker ps -q").split()
+    where = built.typed(f"docker exec {container} python -c 'import nambari; print(nambari.__file__)'")
+    assert where.startswith("/opt/nambari/lib/"), "it needs no source tree"
+    assert set(built.typed("ps -C postgres -o uid= | sort -u").split()) >= {user}
+    assert stopped_with(built, container) == "0"
+    built.typed(f"while [ -e {volume}/pgdata/postmaster.pid ]; do sleep 0.1; done", seconds=60)
+
+
+def stopped_with(built: Machine, container: str) -> str:
+    """Its exit code."""
+    told = built.typed(f"docker stop --time 30 {container}; docker inspect -f '{{{{.State.ExitCode}}}}' {container}")
+    return told.split()[-1]
