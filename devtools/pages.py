@@ -296,9 +296,10 @@ def _delivered() -> list[str]:
             redirects are not followed. Else it is tried again, the waits being {waits} seconds and up to a tenth more,
             then given up; `GET /v1/webhooks/{{id}}/deliveries` tells what came of it, `…/deliveries/{{id}}/attempts`
             of each attempt, and a `replay` sends it again, or a range of events: `POST /v1/webhooks/{{id}}/replay`.
-            A webhook at which nothing arrived for a week is disabled: `webhook.disabled` is in
-            `GET /v1/events` then, and posted to the other webhooks. `webhook-id` is the event's id and the same at
-            every attempt: who has seen it before need not act again. With the secret `{secret}` this is sent:
+            A webhook at which nothing arrived for a week is disabled when the next of its deliveries is given up:
+            `webhook.disabled` is in `GET /v1/events` then, and posted to the other webhooks. `webhook-id` is the
+            event's id and the same at every attempt: who has seen it before need not act again. With the secret
+            `{secret}` this is sent:
             """
         ),
         code(request, "http"),

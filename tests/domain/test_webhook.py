@@ -48,16 +48,17 @@ def test_jitter_only_ever_adds_and_little() -> None:
 
 
 def test_disabled_after_a_week_without_success() -> None:
-    failing = after_outcome(WEBHOOK, FAILED, NOW)
+    failing = after_outcome(WEBHOOK, FAILED, NOW, given_up=False)
     assert failing.failing_since == NOW
-    almost = after_outcome(failing, FAILED, NOW + timedelta(days=7) - timedelta(seconds=1))
+    almost = after_outcome(failing, FAILED, NOW + timedelta(days=7) - timedelta(seconds=1), given_up=True)
     assert almost is failing
-    disabled = after_outcome(failing, FAILED, NOW + timedelta(days=7))
+    assert after_outcome(failing, FAILED, NOW + timedelta(days=7), given_up=False) is failing, "it is tried again"
+    disabled = after_outcome(failing, FAILED, NOW + timedelta(days=7), given_up=True)
     assert disabled.status is WebhookStatus.DISABLED
-    assert after_outcome(failing, GOOD, NOW + timedelta(days=8)).failing_since is None
-    assert after_outcome(WEBHOOK, GOOD, NOW) is WEBHOOK
+    assert after_outcome(failing, GOOD, NOW + timedelta(days=8), given_up=False).failing_since is None
+    assert after_outcome(WEBHOOK, GOOD, NOW, given_up=False) is WEBHOOK
     inactive = replace(failing, status=WebhookStatus.INACTIVE)
-    assert after_outcome(inactive, FAILED, NOW + timedelta(days=9)) is inactive
+    assert after_outcome(inactive, FAILED, NOW + timedelta(days=9), given_up=True) is inactive
     anew = revised(disabled, {"status": WebhookStatus.ACTIVE}, (), NOW)
     assert (anew.status, anew.failing_since) == (WebhookStatus.ACTIVE, None)
 

@@ -229,7 +229,7 @@ async def test_disabled_after_a_week_and_begun_anew(moving: MovingWorld, receive
     alice = await moving.person()
     webhook = await hook(alice, receiver.url(), ["endpoint.*", "webhook.*"])
     await hook(alice, other.url(), ["webhook.*"])
-    for _ in range(8):
+    for _ in range(11):  # a day each, and the waits of a day last a little longer
         await made(alice.client)
         await delivered(moving)
         moving.clock.now += timedelta(days=1)
@@ -248,8 +248,26 @@ async def test_disabled_after_a_week_and_begun_anew(moving: MovingWorld, receive
     receiver.answers = lambda _: answer(200)
     told = await alice.client.patch(f"/v1/webhooks/{webhook['id']}", json={"status": "active"})
     assert (told.json()["status"], told.json()["failing_since"]) == ("active", None)
+    moving.clock.now += timedelta(days=2)  # all that wait for their next attempt are due
     assert await delivered(moving) > 0
     assert {each["status"] for each in await log(alice, webhook)} <= {"delivered", "failed"}
+
+
+async def test_a_week_without_attempts_disables_nothing(moving: MovingWorld, receiver: Receiver) -> None:
+    """The worker was down for longer than a week, or the clock jumped: the receiver failed once before, once after."""
+    receiver.answers = lambda _: answer(500)
+    alice = await moving.person()
+    webhook = await hook(alice, receiver.url(), ["endpoint.*"])
+    await made(alice.client)
+    await delivered(moving)
+    moving.clock.now += timedelta(days=8)
+    assert await delivered(moving) == 1
+    shown = (await alice.client.get(f"/v1/webhooks/{webhook['id']}")).json()
+    assert (shown["status"], shown["failing_since"] is not None) == ("active", True)
+    receiver.answers = lambda _: answer(200)
+    moving.clock.now += timedelta(hours=1)
+    assert await delivered(moving) == 1
+    assert (await alice.client.get(f"/v1/webhooks/{webhook['id']}")).json()["failing_since"] is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -104,7 +104,7 @@ async def lived(world: MovingWorld, receiver: Receiver) -> None:
     assert (await alice.client.post(f"/v1/phone-numbers/{other['id']}/restore")).status_code == 200
     await alice.client.delete(f"/v1/phone-numbers/{other['id']}")
     await world.fund(alice.organization_id, 100)
-    for _ in range(9):  # so that the dead webhook is disabled
+    for _ in range(11):  # so that the dead webhook is disabled
         await delivered(world)
         world.clock.now += timedelta(days=1)
         await made(alice.client)

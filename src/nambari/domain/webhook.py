@@ -128,12 +128,17 @@ def next_attempt(waits: Sequence[timedelta], attempts: int, chance: float, now: 
     return now + waits[attempts] * (1 + JITTER * chance)
 
 
-def after_outcome(webhook: Webhook, outcome: Outcome, now: datetime) -> Webhook:
-    """How the webhook stands after an attempt: failing or not, disabled once nothing arrived for a week."""
+def after_outcome(webhook: Webhook, outcome: Outcome, now: datetime, *, given_up: bool) -> Webhook:
+    """How the webhook stands after an attempt: failing or not, and disabled after a week of failures.
+
+    That it is a week by the clock alone says little: the clock may have jumped, or nobody was there to try. So it takes
+    a delivery that is `given_up` as well, which was tried for days.
+    """
     if outcome.error is None:
         return webhook if webhook.failing_since is None else replace(webhook, failing_since=None)
     if webhook.failing_since is None:
         return replace(webhook, failing_since=now)
-    if webhook.status is WebhookStatus.ACTIVE and now - webhook.failing_since >= DISABLED_AFTER:
+    week = now - webhook.failing_since >= DISABLED_AFTER
+    if webhook.status is WebhookStatus.ACTIVE and week and given_up:
         return replace(webhook, status=WebhookStatus.DISABLED, updated_at=now)
     return webhook

@@ -150,7 +150,8 @@ async def _judge(services: Services, connection: Connection, webhook: Webhook, s
     """What these outcomes, one after the other, make of the webhook that they are of."""
     after = webhook
     for each in settled:
-        after = after_outcome(after, each.outcome, each.at)
+        given_up = each.status is DeliveryStatus.FAILED
+        after = after_outcome(after, each.outcome, each.at, given_up=given_up)
     if after == webhook:
         return
     tenant = (settled[0].delivery.organization_id, settled[0].delivery.environment)
