@@ -24,9 +24,6 @@ from bench.pool import Buyer, Holdings
 from bench.recorder import recording
 from bench.shown import DELIVERIES, RENEWALS, Grown, Line, draw, tables
 from nambari.db.server_program import find_binaries
-from nambari.domain.access import Environment, Scope
-from nambari.operations import keys
-from nambari.operations.keys import NewKey
 from nambari.settings import Settings
 from nambari.wiring import open_services
 
@@ -63,10 +60,7 @@ class Filled:
 
 async def enrol(dsn: str, count: int) -> tuple[list[Buyer], str]:
     async with open_services(Settings(data_dir=Path("/nonexistent")), dsn) as services:
-        buyers = await pool.enrol(services, count)
-        new = NewKey(organization_id=None, environment=Environment.LIVE, name="bench", scopes=(Scope.ROUTING_READ,))
-        _, secret = await keys.create(services, new, "req_bench", services.clock())
-    return buyers, secret
+        return await pool.enrol(services, count), await pool.enrol_proxy(services)
 
 
 def fill(dsn: str, size: int, connections: int, tell: Callable[[str], None]) -> Filled:
@@ -86,18 +80,11 @@ async def prepare(filled: Filled, plan: Plan) -> list[Case]:
         cases += [list_of_50] if "list" in plan.parts else []
         cases += (await searching_cases(stage_of))[1:] if "search" in plan.parts else []
         if "routing" in plan.parts:
-            cases.append(await routing_case(stage_of, filled.operator_secret, _called(filled.dsn)))
+            cases.append(await routing_case(stage_of, filled.operator_secret, pool.called(filled.dsn, CALLED)))
         if "purchase" in plan.parts:
             left = pool.local_numbers(filled.size, filled.holdings.count)
             cases += (await buying_cases(stage_of, left // (2 * plan.rounds + 2)))[:1]
     return cases
-
-
-def _called(dsn: str) -> list[str]:
-    """Some numbers that calls come in to: what libphonenumber reads as of the country it is."""
-    asked = f"SELECT number FROM phone_numbers WHERE country = 'US' AND type = 'local' ORDER BY md5(id) LIMIT {CALLED}"
-    with psycopg.connect(dsn) as connection:
-        return [row[0] for row in connection.execute(asked)]
 
 
 def measure(size: int, plan: Plan, tell: Callable[[str], None]) -> Grown:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from nambari.domain.access import Caller, Environment
+from nambari.domain.access import Caller, Environment, Scope
 from nambari.domain.kyc import Applicant, ApplicantKind
 from nambari.operations import credit, keys, kyc, organizations
 from nambari.operations.idempotency import Attempt
@@ -146,6 +146,20 @@ async def enrol(services: Services, count: int, cents: int = CENTS) -> list[Buye
         _, secret = await keys.create(services, wanted, "req_bench", now)
         buyers.append(Buyer(organization_id, secret))
     return buyers
+
+
+async def enrol_proxy(services: Services) -> str:
+    """The secret of a key that asks where calls go."""
+    wanted = NewKey(organization_id=None, environment=Environment.LIVE, name="bench", scopes=(Scope.ROUTING_READ,))
+    _, secret = await keys.create(services, wanted, "req_bench", services.clock())
+    return secret
+
+
+def called(dsn: str, most: int) -> list[str]:
+    """Some numbers that calls come in to: what libphonenumber reads as of the country it is."""
+    asked = "SELECT number FROM phone_numbers WHERE country = 'US' AND type = 'local' ORDER BY md5(id) LIMIT %s"
+    with psycopg.connect(dsn) as connection:
+        return [row[0] for row in connection.execute(asked, (most,))]
 
 
 def fill(

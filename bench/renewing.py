@@ -19,6 +19,7 @@ from bench.figures import Figures, Run, summarize
 from bench.pgbench import Pgbench
 from bench.pool import AVAILABLE_SINCE, Holdings
 from bench.recorder import Recorder, Statement
+from bench.stage import database_used, spent
 from nambari.operations import renew
 from nambari.settings import Settings
 from nambari.wiring import open_services
@@ -89,11 +90,11 @@ def measure(pgbench: Pgbench, holdings: Holdings, rounds: int) -> Renewed:
     for _ in range(rounds):
         now += step
         before = _counted(pgbench.dsn)
-        done, latencies = asyncio.run(_renewed(pgbench.dsn, now))
+        done, run = renewed(pgbench.dsn, now)
         costs.append([(after - was) / done for after, was in zip(_counted(pgbench.dsn), before, strict=True)])
-        ours.append(_run(done, latencies))
+        ours.append(run)
         now += step
-        bare.append(_run(*asyncio.run(_replayed(pgbench, now))))
+        bare.append(_run(*asyncio.run(_replayed(pgbench, now)))[1])
     return Renewed(summarize(ours), summarize(bare), Work(*(median(each) for each in zip(*costs, strict=True))))
 
 
@@ -108,16 +109,21 @@ def _counted(dsn: str) -> tuple[float, float, float]:
     return (float(row[0]), float(row[1]), float(row[2]))
 
 
-async def _renewed(dsn: str, now: datetime) -> tuple[int, list[float]]:
-    """Batch by batch, as the worker does."""
+def renewed(dsn: str, now: datetime) -> tuple[int, Run]:
+    """How many were due, and what it took to renew them, batch by batch, as the worker does."""
+    done, latencies, database_seconds = asyncio.run(_renewed(dsn, now))
+    return _run(done, latencies, database_seconds)
+
+
+async def _renewed(dsn: str, now: datetime) -> tuple[int, list[float], float]:
     latencies: list[float] = []
-    done = 0
+    done, before = 0, database_used(dsn)
     async with open_services(Settings(data_dir=Path("/nonexistent")), dsn) as services:
         while True:
             begun = time.perf_counter()
             count = await renew.due(services, now, BATCH)
             if not count:
-                return done, latencies
+                return done, latencies, spent(before, database_used(dsn))
             done += count
             latencies.append(time.perf_counter() - begun)
 
@@ -136,7 +142,8 @@ async def _replayed(pgbench: Pgbench, now: datetime) -> tuple[int, list[float]]:
             latencies.append(await asyncio.to_thread(pgbench.replay, undone.transactions))
 
 
-def _run(done: int, latencies: list[float]) -> Run:
+def _run(done: int, latencies: list[float], database_seconds: float | None = None) -> tuple[int, Run]:
     if not done:
         raise RuntimeError("Nothing was due to be renewed.")
-    return Run(per_second=done / sum(latencies), latencies=latencies)
+    of_each = None if database_seconds is None else database_seconds / done
+    return done, Run(done / sum(latencies), latencies, database_seconds=of_each)

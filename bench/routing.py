@@ -18,9 +18,6 @@ from bench import machine, pages, pool, report, stage
 from bench.figures import Figures, Run, summarize
 from bench.load import compose
 from bench.stage import Service
-from nambari.domain.access import Environment, Scope
-from nambari.operations import keys
-from nambari.operations.keys import NewKey
 from nambari.settings import Settings
 from nambari.wiring import open_services
 
@@ -65,9 +62,7 @@ async def enrol(dsn: str) -> tuple[list[str], str]:
     """The organizations that hold numbers, and the secret of an operator's key."""
     async with open_services(Settings(data_dir=Path("/nonexistent")), dsn) as services:
         holders = await pool.enrol(services, ORGANIZATIONS)
-        new = NewKey(organization_id=None, environment=Environment.LIVE, name="bench", scopes=(Scope.ROUTING_READ,))
-        _, secret = await keys.create(services, new, "req_bench", services.clock())
-    return [each.organization_id for each in holders], secret
+        return [each.organization_id for each in holders], await pool.enrol_proxy(services)
 
 
 def grow(dsn: str, first: int, last: int, organizations: list[str]) -> None:

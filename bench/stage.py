@@ -63,7 +63,7 @@ class Service:
     def load(self, clients: list[list[str]], seconds: float, expected: int, *, once: bool = False) -> Run:
         """Its answers under load. Raises RuntimeError unless every one has the expected status."""
         asked = {"port": self.port, "clients": clients, "seconds": seconds, "once": once}
-        before, database_before = _cpu_seconds(self.process.pid), self._database_seconds()
+        before, database_before = _cpu_seconds(self.process.pid), self._database_used()
         done = subprocess.run(
             [sys.executable, "-m", "bench.load"], input=json.dumps(asked), capture_output=True, text=True, check=False
         )
@@ -73,7 +73,7 @@ class Service:
         if list(told["statuses"]) != [str(expected)]:
             raise RuntimeError(f"Expected nothing but {expected}, and got {told['statuses']}")
         count = len(told["latencies"])
-        database = sum(used - database_before.get(pid, 0.0) for pid, used in self._database_seconds().items())
+        database = spent(database_before, self._database_used())
         return Run(
             per_second=count / told["seconds"],
             latencies=told["latencies"],
@@ -82,13 +82,19 @@ class Service:
             generator_seconds=told["cpu_seconds"] / count,
         )
 
-    def _database_seconds(self) -> dict[int, float]:
-        """The processor time of each process of the database that serves us."""
-        if self.dsn is None:
-            return {}
-        with psycopg.connect(self.dsn) as connection:
-            asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'nambari'"
-            return {pid: _cpu_seconds(pid) for (pid,) in connection.execute(asked)}
+    def _database_used(self) -> dict[int, float]:
+        return {} if self.dsn is None else database_used(self.dsn)
+
+
+def database_used(dsn: str) -> dict[int, float]:
+    """The processor time, in seconds, of each process of the database that serves us."""
+    with psycopg.connect(dsn) as connection:
+        asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'nambari'"
+        return {pid: _cpu_seconds(pid) for (pid,) in connection.execute(asked)}
+
+
+def spent(before: dict[int, float], after: dict[int, float]) -> float:
+    return sum(used - before.get(pid, 0.0) for pid, used in after.items())
 
 
 def _cpu_seconds(pid: int) -> float:

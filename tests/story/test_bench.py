@@ -89,9 +89,12 @@ def test_a_first_number_is_reached_from_the_clone_on_by_each_door() -> None:
 def test_several_processes_and_what_stands_beside_them_are_measured_by_turns() -> None:
     told = printed("bench.processes")
     for name in ("two processes", "two behind nginx", "one through PgBouncer", "one with a replica"):
-        for what in ("list of 50", "search", "purchase"):
+        for what in ("list of 50", "search", "call routed", "purchase"):
             assert re.search(rf"^{what}, {name} +[1-9][\d,]* +[\d.]+ +[\d.]+ +[\d.]+$", told, re.MULTILINE), told
-    assert re.search(r"^purchase +[1-9][\d,]* .* million$", told, re.MULTILINE), told
+    for what in ("purchase", "call routed", "renewal"):
+        assert re.search(rf"^{what} +[1-9][\d,]* .* million$", told, re.MULTILINE), told
+    [all_] = re.findall(r"^all, at 4 times the mean +([\d.]+) +([\d.]+) +([\d.]+)$", told, re.MULTILINE)
+    assert 0 < float(all_[0]) < float(all_[1]) < float(all_[2]), told
 
 
 # ── Growth, and its charts ───────────────────────────────────────────────────────────────────────────────────────
