@@ -41,12 +41,17 @@ SELECT 'evt_' || n, 'org_1', 'live', 'phone_number.updated', 'pn_' || n, '{{}}',
        CASE WHEN n <= {HELD - OPEN} THEN n END
 FROM generate_series(1, {HELD}) AS n;
 INSERT INTO webhooks (id, organization_id, environment, url, events, status, secret, created_at, updated_at)
-VALUES ('wh_1', 'org_1', 'live', 'https://example.com', '{{*}}', 'active', 'whsec_x', now(), now());
+VALUES ('wh_1', 'org_1', 'live', 'https://example.com', '{{*}}', 'active', 'whsec_x', now(), now()),
+       ('wh_2', 'org_1', 'live', 'https://example.com', '{{*}}', 'disabled', 'whsec_x', now(), now());
 INSERT INTO deliveries (id, organization_id, environment, webhook_id, sequence, position, subject_id, status,
                         next_attempt_at, created_at, last_attempt_at)
 SELECT 'dlv_' || position, 'org_1', 'live', 'wh_1', sequence, position, subject_id,
        CASE WHEN position <= {OPEN} THEN 'pending' ELSE 'delivered' END,
        CASE WHEN position <= {OPEN} THEN now() END, now(), now()
+FROM events WHERE position IS NOT NULL;
+INSERT INTO deliveries (id, organization_id, environment, webhook_id, sequence, position, subject_id, status,
+                        next_attempt_at, created_at)
+SELECT 'dlv_left_' || position, 'org_1', 'live', 'wh_2', sequence, position, subject_id, 'pending', now(), now()
 FROM events WHERE position IS NOT NULL;
 """
 
@@ -66,7 +71,7 @@ def grown(databases: Databases) -> Iterator[str]:
 
 def walks(explained: Explaining) -> list[str]:
     """What reads a large table as a whole, or far more rows than are open."""
-    small = {"kyc", "balances", "reconciliations", "carrier_orders", "organizations"}
+    small = {"kyc", "balances", "reconciliations", "carrier_orders", "organizations", "webhooks"}
     return [
         f"{node['Node Type']} of {node['Relation Name']}"
         for plan in explained.plans

@@ -9,14 +9,20 @@ from nambari.db.engine import Connection
 Counts = dict[tuple[str, ...], float]
 """By the values of labels."""
 
-# These walk an index of what is open, or a table with a row for each carrier.
+# These walk an index of what is open, or a table with a row for each carrier or webhook.
 _KYC = "SELECT count(*) FROM kyc WHERE status = 'pending'"
 _TROUBLE = """
     SELECT environment, status, count(*) FROM phone_numbers WHERE status IN ('suspended', 'pending', 'porting')
     GROUP BY 1, 2"""
 _UNPLACED = "SELECT count(*), min(created_at) FROM events WHERE position IS NULL"
+# What waits for us. A webhook that is not active is claimed by nobody, and what it has left waits for its owner. Of one
+# that takes nothing a worker sends one at a time, on purpose: behind that the rest waits for the receiver.
 _DELIVERIES = """
-    SELECT count(*), min(next_attempt_at) FROM deliveries WHERE next_attempt_at IS NOT NULL AND next_attempt_at <= $1"""
+    SELECT coalesce(sum(due.count), 0)::bigint, min(greatest(due.since, w.updated_at))
+    FROM webhooks AS w CROSS JOIN LATERAL (
+        SELECT count(*), min(next_attempt_at) AS since FROM deliveries
+        WHERE webhook_id = w.id AND next_attempt_at <= $1) AS due
+    WHERE w.status = 'active' AND w.failing_since IS NULL AND due.count > 0"""
 _RENEWALS = "SELECT min(due_at) FROM phone_numbers WHERE environment = 'live' AND due_at <= $1"
 _ORDERS = """
     SELECT carrier, count(*), count(*) FILTER (WHERE created_at <= $1) FROM carrier_orders
@@ -57,6 +63,7 @@ async def unplaced_events_of_all(connection: Connection) -> Waiting:
 
 
 async def due_deliveries_of_all(connection: Connection, now: datetime) -> Waiting:
+    """Those that only a worker has to take. One that was due before its webhook was last changed waits since then."""
     return _waiting(await connection.fetchrow(_DELIVERIES, now))
 
 

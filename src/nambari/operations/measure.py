@@ -69,7 +69,7 @@ async def measure(services: Services, seen: Seen, now: datetime) -> list[Figure]
         _one("kyc_pending", "KYC cases that wait for a decision.", pending),
         _one("events_unplaced", "Events that are written and not shown yet.", unplaced.count),
         _one("events_unplaced_seconds", "How long the oldest of them waits.", waiting(unplaced.since)),
-        _one("deliveries_due", "Deliveries to webhooks that are due.", due.count),
+        _one("deliveries_due", "Deliveries that are due, to webhooks that are active and do not fail.", due.count),
         _one("deliveries_due_seconds", "How long the oldest of them is due.", waiting(due.since)),
         _one("renewals_overdue_seconds", "How long the longest overdue number is due.", waiting(overdue_since)),
         _of_carriers("carrier_orders_open", "Orders under way at a carrier.", under_way),
