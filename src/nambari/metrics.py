@@ -99,6 +99,11 @@ class Requests(Process):
             ("code",),
             registry=self.registry,
         )
+        self._uncounted = Counter(
+            "nambari_requests_uncounted",
+            "Requests that were held to no limit, as the shared counts could not be reached.",
+            registry=self.registry,
+        )
         self._took = Histogram(
             "nambari_request_seconds",
             "How long requests took, until the last byte of the answer was handed to the network.",
@@ -137,8 +142,11 @@ class Requests(Process):
                 operation = getattr(scope.get("route_handler"), "operation_id", None) or "none"
                 self._done.labels(operation, status).inc()
                 self._took.labels(operation).observe(time.monotonic() - began)
-                if (code := scope.get("state", {}).get("refused")) is not None:
+                state = scope.get("state", {})
+                if (code := state.get("refused")) is not None:
                     self._refused.labels(code).inc()
+                if not state.get("counted", True):
+                    self._uncounted.inc()
 
         return measured
 

@@ -126,6 +126,7 @@ async def test_one_process_tells_how_it_answers_and_how_the_business_stands(tmp_
         assert {name for name in told if f"`{name}`" not in page} <= {
             "nambari_requests",
             "nambari_refusals",
+            "nambari_requests_uncounted",
         }  # since when
 
         with killed_again_and_again(made.home):

@@ -70,8 +70,9 @@ async def authorize(request: Request[Any, Any, Any]) -> None:
     address = client_address(connection, settings.trusted_proxies) if key and key.allowed_ips else None
     refusal = check_key(key, address, state.services.clock())
     if refusal is None and key is not None:
-        exceeded, connection["state"]["headers"] = await state.limiter.admit(key, buys=wanted.get("buys", False))
-        refusal = check_scope(key, wanted["scope"]) or exceeded
+        admission = await state.limiter.admit(key, buys=wanted.get("buys", False))
+        connection["state"] |= {"headers": admission.headers, "counted": admission.counted}
+        refusal = check_scope(key, wanted["scope"]) or admission.refusal
     if refusal is not None:
         raise refusal
     assert key is not None  # noqa: S101 - no key is a refusal

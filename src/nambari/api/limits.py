@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from math import ceil
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -181,7 +181,15 @@ class ForgivingCounter(Counter):
 def _uncounted(limits: tuple[Limit, ...], now: float) -> Standing:
     """As if nobody had asked before."""
     least = min(limits, key=lambda limit: limit.most)
-    return Standing(least, least.most, now)
+    return Standing(least, least.most, now, counted=False)
+
+
+class Admission(NamedTuple):
+    """Why a request is not served, if so; the headers of its answer; and whether it was counted, if it had to be."""
+
+    refusal: RateLimitExceeded | None
+    headers: list[Header]
+    counted: bool = True
 
 
 class Limiter:
@@ -194,18 +202,19 @@ class Limiter:
         self._allowances = allowances
         self._now = now
 
-    async def admit(self, key: Key, *, buys: bool) -> tuple[RateLimitExceeded | None, list[Header]]:
-        """Count a request. Why it is not served, if so, and the headers of its answer."""
+    async def admit(self, key: Key, *, buys: bool) -> Admission:
+        """Count a request."""
         allowance = NO_LIMITS if key.plan is None else self._allowances[key.plan]
         limits = allowance.purchases if buys else allowance.requests
         now = self._now()
         if key.plan is None or not limits:
-            return None, headers(UNLIMITED, UNLIMITED, now)
+            return Admission(None, headers(UNLIMITED, UNLIMITED, now))
         standing = await self._counter.count(f"{key.organization_id}/{key.environment}", limits, now)
         told = headers(standing.limit.most, standing.remaining, standing.resets_at)
         if not standing.exceeded:
-            return None, told
-        return check_standing(standing, key.plan, self._now()), told  # of now: who was counted last may have waited
+            return Admission(None, told, standing.counted)
+        # Of now: who was counted last may have waited.
+        return Admission(check_standing(standing, key.plan, self._now()), told)
 
 
 def headers(limit: int, remaining: int, resets_at: float) -> list[Header]:

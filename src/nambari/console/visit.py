@@ -97,7 +97,9 @@ async def enter(request: Asked) -> Response[str] | None:
     scope = wanted.get("scope")
     refusal = check_scope(key, scope) if scope is not None else None
     if refusal is None and request.method == "POST":  # who reads at human speed is not counted
-        refusal, _ = await request.app.state.limiter.admit(key, buys=wanted.get("buys", False))
+        admission = await request.app.state.limiter.admit(key, buys=wanted.get("buys", False))
+        request.scope["state"]["counted"] = admission.counted
+        refusal = admission.refusal
     if refusal is not None:
         raise refusal
     if request.method == "POST":

@@ -48,12 +48,16 @@ class Allowance:
 
 
 class Standing(NamedTuple):
-    """One limit once a request is counted: how many more it allows, and when it allows more, in Unix seconds."""
+    """One limit once a request is counted: how many more it allows, and when it allows more, in Unix seconds.
+
+    `counted`: False if it was not, and the limit stands as if nobody had asked before.
+    """
 
     limit: Limit
     remaining: int
     resets_at: float
     exceeded: bool = False
+    counted: bool = True
 
 
 NO_LIMITS = Allowance()
