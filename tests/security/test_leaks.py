@@ -178,6 +178,11 @@ async def breaks(at: Scene, client: httpx2.AsyncClient) -> None:
         await connection.execute("ALTER TABLE documents ADD CONSTRAINT broken CHECK (id = '') NOT VALID")
         await connection.execute("ALTER TABLE api_keys ADD CONSTRAINT broken CHECK (id = '') NOT VALID")
         await connection.execute("CREATE UNIQUE INDEX broken ON porting_orders (billing_name)")
+        await connection.execute("ALTER TABLE kyc ADD CONSTRAINT broken CHECK (status <> 'pending') NOT VALID")
+    other = await at.world.organization("Other")
+    command(at, "kyc", "submit", "--org", other, "--legal-name", NAME, "--country", "GB", code=1)
+    assert "Conflict" in at.written["nambari kyc submit"], "the row got as far as the table"
+    async with at.world.services.database.writing() as connection:
         await connection.execute("ALTER TABLE kyc RENAME COLUMN legal_name TO other_name")
     post = client.post
     await at.refused("an order fails a check", await post("/v1/porting-orders", json=ORDER), 500)
@@ -186,7 +191,6 @@ async def breaks(at: Scene, client: httpx2.AsyncClient) -> None:
     await at.refused("a document fails a check", paper, 500)
     await at.refused("a key fails a check", await post("/v1/api-keys", json={"scopes": ["kyc:read"]}), 500)
     await at.refused("a column is gone", await client.get("/v1/kyc"), 500)
-    command(at, "kyc", "submit", "--org", at.organization_id, "--name", NAME, "--country", "GB", code=None)
 
 
 def command(at: Scene, *arguments: str, code: int | None = 0) -> None:

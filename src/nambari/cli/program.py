@@ -38,6 +38,7 @@ from nambari.db.embedded import EmbeddedUnavailable
 from nambari.db.engine import DatabaseUnavailable
 from nambari.db.migrate import MigrationFailed
 from nambari.domain.refusals import Refusal, ValidationError
+from nambari.logs import places
 from nambari.settings import InvalidSetting
 from nambari_client import NambariError
 
@@ -72,7 +73,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names may have letters that this terminal has not
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except Exception as error:  # noqa: BLE001 - a bug, told as the service tells it: what it says may quote a row
+        told = f"{type(error).__name__}, by way of {', '.join(places(error))}"
+        typer.echo(f"nambari: This is a bug, please report it: {told}.", err=True)
+        code = REFUSED
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
