@@ -12,7 +12,7 @@ from tests.conftest import Databases
 from tests.operations.valkey import valkey
 from tests.scale.front import Front, front
 from tests.scale.programs import HOST
-from tests.story.processes import Service, service, until
+from tests.story.processes import Service, free_port, service, until
 
 from nambari.settings import Settings
 from nambari.wiring import open_services
@@ -64,7 +64,9 @@ def processes(databases: Databases, tmp_path_factory: pytest.TempPathFactory) ->
             "NAMBARI_TRUSTED_PROXIES": HOST,
             "NAMBARI_DATABASE_TIMEOUT_SECONDS": "5",
         }
-        services = [stack.enter_context(service(folder / name)) for name in ("one", "two")]
+        services = [
+            stack.enter_context(service(folder / name, "--metrics", f"{HOST}:{free_port()}")) for name in ("one", "two")
+        ]
         for each in services:
             each.settings = settings
             each.launch()

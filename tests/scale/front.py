@@ -3,7 +3,7 @@
 import os
 import ssl
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +46,13 @@ class Front:
 
 
 @contextmanager
-def front(folder: Path, processes: Sequence[str], *, tls: bool = True) -> Iterator[Front]:
-    """Before these addresses. Without TLS, which a load generator has no wish to measure, all else is the same."""
+def front(
+    folder: Path, processes: Sequence[str], *, tls: bool = True, changes: Mapping[str, str] | None = None
+) -> Iterator[Front]:
+    """Before these addresses. Without TLS, which a load generator has no wish to measure, all else is the same.
+
+    `changes` are those that the README has for some.
+    """
     folder.mkdir()
     made = Front(folder, free_port(), free_port(), authority(folder / "authority"))
     made.authority.context_for(CERTIFIED)
@@ -62,6 +67,7 @@ def front(folder: Path, processes: Sequence[str], *, tls: bool = True) -> Iterat
             _WAYS_OF_TLS: f"    listen {HOST}:{made.port}{' ssl http2' if tls else ''};\n",
             "/etc/letsencrypt/live/numbers.example.com/fullchain.pem": f"{folder}/authority/{CERTIFIED}.pem",
             "/etc/letsencrypt/live/numbers.example.com/privkey.pem": f"{folder}/authority/{CERTIFIED}.key",
+            **(changes or {}),
         },
     )
     (folder / "nambari.conf").write_text(shipped)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import time
@@ -12,18 +13,23 @@ from pathlib import Path
 from threading import Thread
 
 import httpx2
+import psutil  # type: ignore[import-untyped,unused-ignore]
 import psycopg
 import pytest
 from tests.api.asking import bought, made
+from tests.api.papers import PDF, send
 from tests.api.test_routing import inbound
 from tests.cast import assert_invariants
 from tests.console.conftest import Visitor
 from tests.operations.racing import at_once, codes, eventually
 from tests.scale.conftest import Fleet
 from tests.scale.front import NAME, Front, front
-from tests.scale.programs import HOST
+from tests.scale.programs import HOST, ROOT
+
+from nambari.server import KEEP_ALIVE_SECONDS
 
 PRICE = 350
+SHIPPED = ROOT / "deploy" / "nginx" / "nambari.conf"
 
 
 def by_process(fleet: Fleet, since: int) -> Counter[str]:
@@ -43,6 +49,47 @@ async def test_requests_come_to_all_processes_with_the_address_of_who_asks(fleet
         assert (refused.status_code, refused.json()["code"]) == (403, "IP_NOT_ALLOWED")
     asked = by_process(fleet, since)
     assert set(asked) == {f"{HOST}:{each.port}" for each in fleet.services}, asked
+
+
+async def test_behind_another_proxy_the_address_is_the_one_that_it_tells(fleet: Fleet, tmp_path: Path) -> None:
+    """As the README has it for nginx behind another; whoever asks here is that other."""
+    alice = await fleet.person()
+    _, elsewhere = await fleet.world.key(alice.organization_id, allowed_ips=("203.0.113.9",))
+    told = {"x-forwarded-for": "203.0.113.9", "x-api-key": elsewhere}
+    added = {"X-Forwarded-For $remote_addr;": "X-Forwarded-For $proxy_add_x_forwarded_for;"}
+    services = [f"{HOST}:{each.port}" for each in fleet.services]
+    with front(tmp_path / "nginx", services, changes=added) as behind:
+        async with behind.client() as client:
+            assert (await client.get("/v1/credits", headers=told)).status_code == 200
+    assert (await fleet.client().get("/v1/credits", headers=told)).json()["code"] == "IP_NOT_ALLOWED"
+
+
+async def test_connections_to_nambari_are_kept_but_not_for_longer_than_it_keeps_them(fleet: Fleet) -> None:
+    """A hundred requests one after the other need few connections, not a hundred."""
+    ports = {each.port for each in fleet.services}
+
+    def kept() -> set[tuple[int, int]]:
+        """Of the processes' connections with nginx, both ends."""
+        found = (each for served in fleet.services for each in psutil.Process(served.process.pid).net_connections())
+        return {(each.laddr.port, each.raddr.port) for each in found if each.raddr and each.laddr.port in ports}
+
+    client, seen = fleet.client(), kept()
+    for _ in range(100):
+        assert (await client.get("/healthz")).status_code == 200
+        seen |= kept()
+    assert kept()
+    assert len(seen) < 50, seen
+    [seconds] = re.findall(r"^    keepalive_timeout (\d+)s;", SHIPPED.read_text(encoding="utf-8"), re.MULTILINE)
+    assert int(seconds) < KEEP_ALIVE_SECONDS
+
+
+async def test_metrics_are_at_their_own_address_alone(fleet: Fleet) -> None:
+    for each in fleet.services:
+        async with httpx2.AsyncClient() as client:
+            told = await client.get(f"http://{each.options[-1]}/metrics", timeout=60)
+            assert "nambari_requests_total" in told.text
+        answer = await fleet.client().get("/metrics")
+        assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
 
 
 async def test_without_tls_pages_are_sent_on_and_keys_are_told(fleet: Fleet) -> None:
@@ -160,11 +207,9 @@ async def test_events_are_walked_through_whichever_process_answers(fleet: Fleet)
 
 async def test_bodies_have_their_bounds(fleet: Fleet) -> None:
     alice = await fleet.person()
-    document = b"%PDF-1.7\n" + b"0" * (9 * 1024 * 1024) + b"\n%%EOF\n"
-    sent = await alice.client.post(
-        "/v1/kyc/documents?kind=identity", content=document, headers={"content-type": "application/pdf"}
-    )
-    assert sent.status_code != 413, sent.text
+    document = PDF + b"0" * (9 * 1024 * 1024)
+    taken = await send(alice.client, content=document)
+    assert (taken.status_code, taken.json()["size_bytes"]) == (201, len(document))
     refused = await alice.client.post("/v1/phone-numbers", content=b"0" * (12 * 1024 * 1024))
     assert (refused.status_code, refused.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
     ours = await alice.client.post(
