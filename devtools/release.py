@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "upgrade" / "data"
 CODE = DATA / "code.tar.xz"
 WORLD = DATA / "world.dump"
+COMMIT = DATA / "commit"
 BUYERS = DATA / "buyers.json"
 """Keys of two of its organizations, which work nowhere else, and the ids of numbers that both can pay."""
 SOURCES = ("src/nambari", "clients/python/src/nambari_client")
@@ -77,7 +78,8 @@ def main() -> None:
         )
     if told.returncode:
         sys.exit("The world of that release could not be made.")
-    for each in (CODE, WORLD, BUYERS):
+    COMMIT.write_text(_git("rev-parse", f"{commit}^{{commit}}").decode(), encoding="ascii")
+    for each in (CODE, WORLD, BUYERS, COMMIT):
         print(f"wrote {each.relative_to(ROOT)}, {each.stat().st_size:,} bytes")
 
 
@@ -92,7 +94,11 @@ def unpack(home: Path) -> None:
 
 
 def _archive(commit: str, what: tuple[str, ...]) -> bytes:
-    return subprocess.run(["git", "archive", commit, *what], cwd=ROOT, capture_output=True, check=True).stdout
+    return _git("archive", commit, *what)
+
+
+def _git(*what: str) -> bytes:
+    return subprocess.run(["git", *what], cwd=ROOT, capture_output=True, check=True).stdout
 
 
 def _unpack(archive: bytes, home: Path) -> None:

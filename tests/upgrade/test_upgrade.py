@@ -1,15 +1,19 @@
 """Does the release before this one go on serving while its database is brought up to date, and this one beside it?
 
-Its code and a world that it made are kept in data, by `python -m devtools.release`.
+Its code and a world that it made are kept in data, by `python -m devtools.release`. As nothing is released yet, it is an
+earlier state, of the commit that stands there.
 """
 
 import asyncio
+import io
 import json
+import lzma
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +23,7 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
-from devtools.release import BUYERS, ITEMS, WORLD, paths, unpack
+from devtools.release import BUYERS, CODE, COMMIT, ITEMS, WORLD, paths, unpack
 from psycopg.conninfo import conninfo_to_dict
 from tests.cast import World, assert_invariants
 from tests.conftest import dsn_of
@@ -38,6 +42,12 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("old")
     unpack(home)
     return home
+
+
+def test_the_commit_that_is_named_is_that_of_the_code() -> None:
+    """Git writes it into each archive that it makes."""
+    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(CODE.read_bytes()))) as kept:
+        assert COMMIT.read_text(encoding="ascii").strip() == kept.pax_headers["comment"]
 
 
 class Old(Service):
