@@ -1,13 +1,19 @@
 """What bad bodies get, operation by operation: the exact field and the exact words."""
 
+import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
+from litestar.routes import HTTPRoute
 from tests.api.asking import AGENT, bought, faults, made, refused
 from tests.cast import World
 
+from nambari.api.app import application
+from nambari.api.reading import takes_body
 from nambari.domain.access import ORGANIZATION_SCOPES
+from nambari.settings import Settings
 
 NUL, LONG, HUGE = "a\0b", "x" * 101, 10**30
 NO_NUL = "must have no NUL character"
@@ -294,8 +300,8 @@ NEEDED = {
 SPELT = {"endpointId": "endpoint_id", "allowOutbound": "allow_outbound"}
 
 
-async def paths(world: World) -> tuple[httpx2.AsyncClient, dict[str, tuple[str, str]]]:
-    """Alice's client, and for each operation its method and path, on objects that exist.
+async def objects(world: World) -> tuple[httpx2.AsyncClient, dict[str, str]]:
+    """Alice's client, and the ids of what she has.
 
     What is for operators is asked with the key of one.
     """
@@ -309,16 +315,26 @@ async def paths(world: World) -> tuple[httpx2.AsyncClient, dict[str, tuple[str, 
     alice.client.event_hooks = {"request": [with_key]}
     [item] = await world.stock()
     order = await alice.client.post("/v1/porting-orders", json={"number": "+442079460456"})
-    known = {
+    return alice.client, {
         "number": (await bought(alice.client, item))["id"],
         "endpoint": (await made(alice.client))["id"],
         "order": order.json()["id"],
     }
+
+
+async def paths(world: World) -> tuple[httpx2.AsyncClient, dict[str, tuple[str, str]]]:
+    """Alice's client, and for each operation its method and path, on objects that exist."""
+    client, known = await objects(world)
     found = {}
     for operation in ROWS:
         method, path = operation.split()
         found[operation] = (method, path.format(**known))
-    return alice.client, found
+    return client, found
+
+
+async def in_chunks(*chunks: bytes) -> AsyncIterator[bytes]:
+    for each in chunks:
+        yield each
 
 
 async def state(world: World) -> list[Any]:
@@ -435,11 +451,7 @@ async def test_how_large_a_body_may_be(world: World, operation: str) -> None:
     method, path = where[operation]
     headers = {"content-type": "application/json"}
 
-    async def in_chunks() -> Any:
-        for _ in range(11):
-            yield b" " * 100_000
-
-    for content in (b" " * 1_100_000, b" " * 1_000_001, in_chunks()):
+    for content in (b" " * 1_100_000, b" " * 1_000_001, in_chunks(*[b" " * 100_000] * 11)):
         answer = await client.request(method, path, content=content, headers=headers)
         assert refused(answer, 413, "PAYLOAD_TOO_LARGE") == {}
         assert answer.json()["error"] == "The body is too large: at most 1 MB is taken."
@@ -451,8 +463,61 @@ async def test_how_large_a_body_may_be(world: World, operation: str) -> None:
         assert field in told
 
 
-async def test_deletions_take_no_body_and_ignore_one(world: World) -> None:
-    client, where = await paths(world)
-    for operation in ("PATCH /v1/endpoints/{endpoint}", "PATCH /v1/phone-numbers/{number}"):
-        answer = await client.request("DELETE", where[operation][1], content=b"{nonsense")
-        assert answer.status_code == 200
+WITHOUT_BODY = {
+    "DELETE /v1/phone-numbers/{number}": (
+        "must be empty: this operation takes action, dry_run in the query, and no body"
+    ),
+    **dict.fromkeys(
+        [
+            "POST /v1/phone-numbers/{number}/sip-credentials",
+            "DELETE /v1/phone-numbers/{number}/sip-credentials",
+            "DELETE /v1/endpoints/{endpoint}",
+            "DELETE /v1/holds/hold_none",
+            "DELETE /v1/webhooks/wh_none",
+            "POST /v1/webhooks/wh_none/rotate-secret",
+            "POST /v1/webhooks/wh_none/deliveries/dlv_none/replay",
+            "POST /v1/porting-orders/{order}/submit",
+            "POST /v1/porting-orders/{order}/cancel",
+            "DELETE /v1/api-keys/key_none",
+        ],
+        "must be empty: this operation takes no body",
+    ),
+}
+
+
+def test_no_operation_without_a_body_is_forgotten() -> None:
+    named = {re.sub(r"{\w+}|\w+_none", "*", operation) for operation in WITHOUT_BODY}
+    routes = [route for route in application(Settings(), "postgresql://nowhere").routes if isinstance(route, HTTPRoute)]
+    assert named == {
+        f"{method} {re.sub(r'{.*?}', '*', route.path_format)}"
+        for route in routes
+        for handler in route.route_handlers
+        for method in handler.http_methods
+        if method in {"POST", "PATCH", "DELETE"} and not takes_body(handler)
+    }
+
+
+async def test_what_takes_no_body_refuses_one(world: World) -> None:
+    client, known = await objects(world)
+    before = await state(world)
+    for operation, message in WITHOUT_BODY.items():
+        method, path = operation.split()
+        where = path.format(**known)
+        for body in (b'{"dry_run": true}', b"{nonsense", b"null", b"[]", b"\xff", b"{}{}", b"{\0}"):
+            assert faults(await client.request(method, where, content=body)) == {"body": message}, (operation, body)
+        told = faults(await client.request(method, where, content=in_chunks(b"{", b'"dry_run":1}')))
+        assert told == {"body": message}
+        refused(await client.request(method, where, content=b" " * 1_000_001), 413, "PAYLOAD_TOO_LARGE")
+    assert await state(world) == before
+
+
+async def test_what_takes_no_body_may_be_sent_an_empty_one(world: World) -> None:
+    """As clients send that always send JSON."""
+    client, known = await objects(world)
+    where = [f"/v1/endpoints/{known['endpoint']}", f"/v1/phone-numbers/{known['number']}/sip-credentials"]
+    bodies: list[Any] = [b"", b"{}", b" { }\n", in_chunks(), in_chunks(b"{", b"}")]
+    for body in bodies:
+        for path in where:
+            answer = await client.request("DELETE", path, content=body, headers={"content-type": "application/json"})
+            assert answer.status_code in {200, 404}, answer.text
+    assert (await client.delete(f"/v1/phone-numbers/{known['number']}")).json()["status"] == "released"

@@ -1,6 +1,6 @@
 """Whose request is this, and may it be made? The key in the header, its scope, its addresses.
 
-It runs before the body is read, so that a stranger learns nothing from it.
+It is decided before the body is read, so that a stranger learns nothing from it.
 """
 
 import ipaddress
@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Request
 from litestar.types import HTTPScope
 
-from nambari.api.reading import refuse_query
+from nambari.api.reading import refuse_body, refuse_query, takes_body
 from nambari.domain.access import (
     Caller,
     Key,
@@ -55,7 +55,7 @@ class KeyCache:
 async def authorize(request: Request[Any, Any, Any]) -> None:
     """Sets `scope["auth"]` to the Caller, or to the Operator where the operation serves operators.
 
-    Raises the refusals of authentication, scope, rate and query, in this order.
+    Raises the refusals of authentication, scope, rate, query, and of a body where none is taken, in this order.
 
     A request with a good key is counted, whatever becomes of it: its answer tells how the limits stand.
     Called before the request is, and not as a guard: for each of those the framework copies the handler, 17 µs.
@@ -81,6 +81,8 @@ async def authorize(request: Request[Any, Any, Any]) -> None:
         connection["state"]["writer"] = connection["auth"]
     if connection["query_string"] and wanted["query"] is None:
         refuse_query(connection["query_string"])
+    if connection["method"] not in READING and not takes_body(connection["route_handler"]) and _has_body(connection):
+        refuse_body(await request.body(), wanted["query"])
 
 
 def _as_caller(key: Key) -> Caller:
@@ -107,6 +109,14 @@ def presented_secret(connection: HTTPScope) -> str:
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
     raise MissingApiKey("Send your API key in the header x-api-key, or as Authorization: Bearer.")
+
+
+def _has_body(connection: HTTPScope) -> bool:
+    """Whether one is announced: nobody is waited for who said that none comes."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in connection["headers"]
+    )
 
 
 def _header(connection: HTTPScope, wanted: bytes) -> str:

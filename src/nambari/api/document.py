@@ -16,7 +16,7 @@ from nambari import __version__
 from nambari.api import files, shapes
 from nambari.api.answers import Answer
 from nambari.api.described import EXAMPLES, FIELDS, NEW_ENDPOINTS
-from nambari.api.errors import EVERYWHERE, STATUS
+from nambari.api.errors import EVERYWHERE, OF_WRITES, STATUS
 from nambari.api.headers import HEADERS, REPLAYABLE, of_answer, of_refusal
 from nambari.api.links import links_of
 from nambari.api.payload_schemas import name_of, payload_schemas
@@ -29,7 +29,8 @@ from nambari.domain.refusals import Refusal
 _DESCRIPTION = """Phone numbers for AI voice agents: search, buy, configure, release.
 
 Money is integer cents, in fields that end in `_cents`; this deployment sells in {currency}. Instants are RFC 3339, UTC.
-Unknown fields and parameters are refused, by name. Wherever there is a GET, HEAD answers the same without the body.
+Unknown fields and parameters are refused, by name, and so is the body of a write that takes none. Wherever there is a
+GET, HEAD answers the same without the body.
 A method that a path does not take gets 405 `METHOD_NOT_ALLOWED` and an `Allow` header.
 Every answer has an `X-Request-Id`.
 
@@ -319,7 +320,8 @@ def _refusals(handler: HTTPRouteHandler, shared: Schema) -> Schema:
     """The refusals by status. What several operations answer alike stands once, among the components."""
     asks_for_key = _asks_for_key(handler)
     by_status: dict[int, list[type[Refusal]]] = {}
-    for reason in (*(EVERYWHERE if asks_for_key else ()), *handler.opt["refusals"]):
+    every = (*EVERYWHERE, *(OF_WRITES if _method(handler) != "get" else ())) if asks_for_key else ()
+    for reason in dict.fromkeys((*every, *handler.opt["refusals"])):
         by_status.setdefault(STATUS[reason], []).append(reason)
     found = {}
     for status, reasons in sorted(by_status.items()):

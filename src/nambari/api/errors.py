@@ -71,9 +71,12 @@ EVERYWHERE: tuple[type[Refusal], ...] = (
 )
 """What every operation that asks for a key may answer."""
 
+OF_WRITES: tuple[type[Refusal], ...] = (refusals.PayloadTooLarge,)
+"""What every operation but a GET may answer besides: one that takes no body reads it to refuse it."""
+
 OF_BODIES: tuple[type[Refusal], ...] = (
     refusals.InvalidJson,
-    refusals.PayloadTooLarge,
+    *OF_WRITES,
     refusals.UnsupportedMediaType,
 )
 """What every operation that takes a body may answer besides."""

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from litestar.connection import Request
+from litestar.handlers import BaseRouteHandler
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 
@@ -31,6 +32,7 @@ MOST_PARAMETERS = 100
 DEEPEST_NESTING = 32
 """Lists and objects within each other: what is kept must also be readable from deeper in the program."""
 
+_JSON_SPACE = b" \t\r\n"
 _NO_NUL = "must have no NUL character"
 _WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})")
 _NAMES = {
@@ -66,6 +68,11 @@ class StrictRequest(Request[Any, Any, Any]):
     def _require_json(self) -> None:
         if self.content_type[0] not in {"", "application/json"}:
             raise UnsupportedMediaType("Send the body as JSON, with the header Content-Type: application/json.")
+
+
+def takes_body(handler: BaseRouteHandler) -> bool:
+    """One of a shape, one that may be left out, or a file."""
+    return handler.parsed_data_field is not None or not handler.opt.keys().isdisjoint({"optional_body", "file_sent"})
 
 
 def missing_body() -> ValidationError:
@@ -155,6 +162,14 @@ def refuse_query(query_string: bytes) -> None:
     values = query_values(query_string)
     if values:
         raise invalid_fields([(_told(name), "is not known: this operation takes no parameters") for name in values])
+
+
+def refuse_body(raw: bytes, query: type[Struct] | None) -> None:
+    """For operations that take none. An empty object asks for nothing: clients that always send JSON send it."""
+    if raw.translate(None, _JSON_SPACE) in {b"", b"{}"}:
+        return
+    takes = f"takes {', '.join(query.__struct_encode_fields__)} in the query, and no body" if query else "takes no body"
+    raise invalid("body", f"must be empty: this operation {takes}")
 
 
 @cache
