@@ -175,8 +175,8 @@ class _OneKey(KeyCache):
         super().__init__(0)
         self._key = key
 
-    async def find(self, services: Services, secret: str) -> Key | None:  # noqa: ARG002 - as it is declared
-        return self._key
+    async def find(self, services: Services, secret: str) -> tuple[float, Key | None]:  # noqa: ARG002 - as it is declared
+        return 0.0, self._key
 
 
 def examples() -> dict[str, Answer]:

@@ -1,11 +1,14 @@
 """Whose request is it, and may it be made? Keys, both their headers, scopes, addresses, expiry, revocation."""
 
+import asyncio
+import json
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.api.asking import OF_OPERATORS, READS, WRITES, faults, refused
+from tests.api.asking import AGENT, OF_OPERATORS, READS, WRITES, faults, made, refused
 from tests.cast import READ_ONLY, World
 from tests.conftest import started
 
@@ -146,6 +149,61 @@ async def test_without_a_cache_a_revoked_key_stops_at_once(settings: Settings, d
         assert (await alice.client.get("/v1/kyc")).status_code == 200
         await keys.revoke(world.services, alice.key_id, "req_test", world.services.clock())
         refused(await alice.client.get("/v1/kyc"), 401, "INVALID_API_KEY")
+
+
+async def fed(body: asyncio.Queue[bytes]) -> AsyncIterator[bytes]:
+    """What is put in, until nothing is."""
+    while chunk := await body.get():
+        body.task_done()
+        yield chunk
+
+
+@pytest.mark.parametrize("ended", ["revoked", "expired"])
+@pytest.mark.parametrize(
+    ("method", "path", "chunks", "headers"),
+    [
+        ("POST", "/v1/endpoints", [b" " * 10, json.dumps(AGENT).encode()], {"content-type": "application/json"}),
+        ("DELETE", "/v1/endpoints/{endpoint}", [b"{", b"}"], {}),
+        ("POST", "/v1/phone-numbers/{number}/restore", [b"{", b"}"], {}),
+        ("POST", "/v1/kyc/documents?type=identity&country=GB", [b"%PDF-", b"1.4"], {"content-type": "application/pdf"}),
+    ],
+)
+async def test_a_key_that_ends_while_its_body_comes_does_nothing(
+    settings: Settings, dsn: str, ended: str, method: str, path: str, chunks: list[bytes], headers: dict[str, str]
+) -> None:
+    app = application(replace(settings, key_cache_seconds=0.01), dsn)
+    async with started(app):
+        world = World(app.state.services, with_request_id(app))
+        alice = await world.person()
+        known = {"endpoint": (await made(alice.client))["id"], "number": "pn_none"}
+        before = await world.value("SELECT max(sequence) FROM events")
+        body: asyncio.Queue[bytes] = asyncio.Queue()
+        body.put_nowait(chunks[0])
+        url = path.format(**known)
+        asked = asyncio.create_task(alice.client.request(method, url, content=fed(body), headers=headers))
+        await body.join()  # the key is found good before the first of the body is taken
+        if ended == "revoked":
+            await keys.revoke(world.services, alice.key_id, "req_test", world.services.clock())
+        else:
+            async with world.services.database.writing() as connection:
+                await connection.execute("UPDATE api_keys SET expires_at = now() - interval '1 second'")
+        while (await alice.client.get("/v1/kyc")).status_code == 200:
+            pass
+        for chunk in (chunks[1], b""):
+            body.put_nowait(chunk)
+        refused(await asked, 401, "INVALID_API_KEY" if ended == "revoked" else "API_KEY_EXPIRED")
+        made_since = "SELECT count(*) FROM events WHERE sequence > $1 AND event NOT LIKE 'api_key.%'"
+        assert await world.value(made_since, before) == 0
+
+
+async def test_a_slow_body_is_counted_once(settings: Settings, dsn: str) -> None:
+    app = application(replace(settings, key_cache_seconds=0), dsn)  # each body takes longer than that
+    async with started(app):
+        world = World(app.state.services, with_request_id(app))
+        alice = await world.person(await world.organization(plan="business"))
+        left = [int((await alice.client.get("/v1/kyc")).headers["x-ratelimit-remaining"])]
+        left += [int((await alice.client.post("/v1/endpoints", json=AGENT)).headers["x-ratelimit-remaining"])]
+        assert left[0] - left[1] == 1
 
 
 async def test_use_is_noted(world: World) -> None:

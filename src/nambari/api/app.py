@@ -35,7 +35,7 @@ from nambari.api import (
     webhooks,
 )
 from nambari.api.answers import Answer
-from nambari.api.auth import KeyCache, authorize
+from nambari.api.auth import AuthorizedRequest, KeyCache, authorize
 from nambari.api.errors import HANDLERS
 from nambari.api.limits import open_limiter
 from nambari.api.reading import StrictRequest
@@ -96,6 +96,7 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None, door
                     *(porting.ROUTER, port_outs.ROUTER),
                 ],
                 before_request=authorize,
+                request_class=AuthorizedRequest,
             ),
             *root.HANDLERS,
             *docs.HANDLERS,

@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Request
 from litestar.types import HTTPScope
 
-from nambari.api.reading import refuse_body, refuse_query, takes_body
+from nambari.api.reading import StrictRequest, refuse_body, refuse_query, takes_body
 from nambari.domain.access import (
     Caller,
     Key,
@@ -21,7 +21,7 @@ from nambari.domain.access import (
     has_key_form,
     hash_secret,
 )
-from nambari.domain.refusals import InsufficientScope, InvalidApiKey, MissingApiKey
+from nambari.domain.refusals import InsufficientScope, InvalidApiKey, MissingApiKey, Refusal
 from nambari.operations import keys
 from nambari.wiring import Services
 
@@ -39,17 +39,42 @@ class KeyCache:
         self._seconds = seconds
         self._read: dict[bytes, tuple[float, Key | None]] = {}
 
-    async def find(self, services: Services, secret: str) -> Key | None:
+    async def find(self, services: Services, secret: str) -> tuple[float, Key | None]:
+        """When the read of it began, as `is_old` takes it, and what was found."""
         secret_hash = hash_secret(secret)
-        begun = time.monotonic()
         cached = self._read.get(secret_hash)
-        if cached is not None and begun - cached[0] < self._seconds:
-            return cached[1]
+        if cached is not None and not self.is_old(cached[0]):
+            return cached
+        begun = time.monotonic()
         key = await keys.find(services, secret_hash, services.clock())
         if len(self._read) >= MOST_CACHED:
             self._read.clear()
         self._read[secret_hash] = (begun, key)
-        return key
+        return begun, key
+
+    def is_old(self, read_at: float) -> bool:
+        """Whether what was read then is believed no more."""
+        return time.monotonic() - read_at >= self._seconds
+
+
+class AuthorizedRequest(StrictRequest):
+    """A request of the API. Its key is good when its body has come, and was not only so when that began to.
+
+    A body may take its time. Who has a key that is about to be revoked would else begin requests, to end them after it.
+    """
+
+    async def body(self) -> bytes:
+        """Raises the refusals of authentication besides."""
+        body = await super().body()
+        state, connection = self.app.state, self.scope
+        if state.key_cache.is_old(connection["state"]["key_read_at"]):
+            connection["state"]["key_read_at"], key = await state.key_cache.find(
+                state.services, presented_secret(connection)
+            )
+            refusal = _refusal_of(key, connection, state.services)
+            if refusal is not None:
+                raise refusal
+        return body
 
 
 async def authorize(request: Request[Any, Any, Any]) -> None:
@@ -65,10 +90,9 @@ async def authorize(request: Request[Any, Any, Any]) -> None:
         return
     state, wanted = request.app.state, connection["route_handler"].opt
     secret = presented_secret(connection)
-    key = await state.key_cache.find(state.services, secret) if has_key_form(secret) else None
-    settings = state.services.settings
-    address = client_address(connection, settings.trusted_proxies) if key and key.allowed_ips else None
-    refusal = check_key(key, address, state.services.clock())
+    read_at, key = await state.key_cache.find(state.services, secret) if has_key_form(secret) else (0.0, None)
+    connection["state"]["key_read_at"] = read_at
+    refusal = _refusal_of(key, connection, state.services)
     if refusal is None and key is not None:
         admission = await state.limiter.admit(key, buys=wanted.get("buys", False))
         connection["state"] |= {"headers": admission.headers, "counted": admission.counted}
@@ -83,6 +107,12 @@ async def authorize(request: Request[Any, Any, Any]) -> None:
         refuse_query(connection["query_string"])
     if connection["method"] not in READING and not takes_body(connection["route_handler"]) and _has_body(connection):
         refuse_body(await request.body(), wanted["query"])
+
+
+def _refusal_of(key: Key | None, connection: HTTPScope, services: Services) -> Refusal | None:
+    trusted = services.settings.trusted_proxies
+    address = client_address(connection, trusted) if key and key.allowed_ips else None
+    return check_key(key, address, services.clock())
 
 
 def _as_caller(key: Key) -> Caller:
