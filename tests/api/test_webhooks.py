@@ -9,6 +9,7 @@ from tests.cast import Person, World
 
 from nambari.domain.access import Environment
 from nambari.domain.events import SUBSCRIPTIONS
+from nambari.domain.webhook import MOST_WEBHOOKS
 from nambari.operations import deliver
 from nambari.settings import Settings
 
@@ -73,6 +74,24 @@ async def test_the_same_key_makes_one_with_one_secret(world: World) -> None:
     turned = [await alice.client.post(path, headers={"idempotency-key": "turn"}) for _ in range(2)]
     assert turned[0].json() == turned[1].json()
     assert await world.value("SELECT count(*) FROM webhooks") == 1
+
+
+async def test_so_many_and_no_more_in_each_environment(world: World) -> None:
+    alice, mallory = await world.person(), await world.person()
+    tester = await world.person(alice.organization_id, environment=Environment.TEST)
+    first, *_ = [await hook(alice, status=status) for status in ("inactive", "active") * (MOST_WEBHOOKS // 2)]
+    headers = {"idempotency-key": "one more"}
+    for _ in range(2):
+        answer = await alice.client.post("/v1/webhooks", json=HOOK, headers=headers)
+        assert refused(answer, 409, "INVALID_STATE") == {"webhooks": MOST_WEBHOOKS}
+    assert answer.json()["error"] == (
+        "There are 20 webhooks here already, and 20 is the most. Delete one first, or let one of them ask for more events."
+    )
+    for other in (mallory, tester):
+        await hook(other)
+    assert (await alice.client.delete(f"/v1/webhooks/{first['id']}")).status_code == 200
+    await hook(alice)
+    assert await world.value("SELECT count(*) FROM webhooks") == MOST_WEBHOOKS + 2
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from nambari.api.app import application, with_request_id
 from nambari.domain.access import Environment
 from nambari.domain.kyc import Applicant, ApplicantKind
 from nambari.domain.refusals import InvalidState, Refusal
+from nambari.domain.webhook import MOST_WEBHOOKS
 from nambari.operations import kyc, stock
 from nambari.settings import Settings
 
@@ -39,6 +40,14 @@ async def test_one_reference_of_two_organizations_adds_to_both(processes: Proces
     await at_once(processes.worlds[n % 4].fund(both[n % 2].organization_id, 500, "1") for n in range(16))
     assert [(await each.client.get("/v1/credits")).json()["balance_cents"] for each in both] == [500, 500]
     await assert_invariants(processes.world)
+
+
+async def test_no_more_webhooks_than_there_may_be(processes: Processes) -> None:
+    alice = await processes.world.person()
+    hook = {"url": "https://example.com/events", "events": ["*"]}
+    answers = await at_once(processes.client(alice, place).post("/v1/webhooks", json=hook) for place in range(32))
+    assert codes(answers) == {"201": MOST_WEBHOOKS, "INVALID_STATE": 32 - MOST_WEBHOOKS}
+    assert await processes.world.value("SELECT count(*) FROM webhooks") == MOST_WEBHOOKS
 
 
 async def test_one_decision_on_a_kyc_wins(processes: Processes) -> None:

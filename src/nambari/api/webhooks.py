@@ -77,10 +77,10 @@ async def get_webhook(request: StrictRequest, webhook_id: FromPath[str]) -> Webh
     summary="Create a webhook",
     scope=Scope.WEBHOOKS_WRITE,
     query=None,
-    refusals=(*OF_BODIES, refusals.IdempotencyConflict),
+    refusals=(*OF_BODIES, refusals.InvalidState, refusals.IdempotencyConflict),
 )
 async def create_webhook(request: StrictRequest, data: JSONBody[NewWebhook]) -> Answer[Webhook]:
-    """Its `secret` is in this answer only: it verifies what we post."""
+    """Its `secret` is in this answer only: it verifies what we post. There may be 20 in each environment."""
     given = services(request)
     url, events = check_url(data.url, given.webhook_networks), check_events(data.events)
     now = await clock_of(request)

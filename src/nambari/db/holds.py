@@ -12,14 +12,6 @@ from nambari.domain.lifecycle import StockStatus
 _COLUMNS = "id, inventory_id, number, expires_at, created_at"
 
 
-async def take_turn(connection: Connection, organization_id: str) -> None:
-    """Until the transaction ends nobody else makes a hold for this organization: their number is bounded.
-
-    Weak enough not to stand in the way of rows that refer to the organization.
-    """
-    await connection.execute("SELECT 1 FROM organizations WHERE id = $1 FOR NO KEY UPDATE", organization_id)
-
-
 async def facts(
     connection: Connection, organization_id: str, environment: Environment, inventory_id: str, now: datetime
 ) -> Facts:

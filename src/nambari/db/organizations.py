@@ -27,6 +27,14 @@ async def insert(connection: Connection, organization_id: str, name: str, plan: 
     )
 
 
+async def take_turn(connection: Connection, organization_id: str) -> None:
+    """Until the transaction ends nobody else makes for this organization what it has a bounded number of.
+
+    Weak enough not to stand in the way of rows that refer to the organization.
+    """
+    await connection.execute("SELECT 1 FROM organizations WHERE id = $1 FOR NO KEY UPDATE", organization_id)
+
+
 async def set_plan(connection: Connection, organization_id: str, plan: str) -> str | None:
     """The plan there was, the row locked from here on; None for an organization that does not exist."""
     before: str | None = await connection.fetchval(

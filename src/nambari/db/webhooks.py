@@ -31,6 +31,14 @@ async def insert(
     )
 
 
+async def count(connection: Connection, organization_id: str, environment: Environment) -> int:
+    """How many there are, whatever their status."""
+    found: int = await connection.fetchval(
+        "SELECT count(*) FROM webhooks WHERE organization_id = $1 AND environment = $2", organization_id, environment
+    )
+    return found
+
+
 async def find(
     connection: Connection,
     organization_id: str,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from nambari.domain.endpoint import web_url_fault
 from nambari.domain.events import SUBSCRIPTIONS
 from nambari.domain.reach import Network, may_be_reached
-from nambari.domain.refusals import invalid, invalid_fields
+from nambari.domain.refusals import InvalidState, invalid, invalid_fields
 from nambari.domain.subscriber import Webhook, WebhookStatus
 
 WAITS = tuple(timedelta(seconds=each) for each in (0, 60, 300, 1800, 7200, 86400, 86400, 86400))
@@ -20,6 +20,8 @@ JITTER = 0.1
 """By how much of itself a wait may be longer: those who failed together do not come back together."""
 DISABLED_AFTER = timedelta(days=7)
 BOTH_SECRETS_VALID = timedelta(hours=24)
+MOST_WEBHOOKS = 20
+"""How many an organization has in one environment: each event is written down for every one that asks for it."""
 MOST_REPLAYED = 1000
 """How many events one request sends again at most."""
 
@@ -78,6 +80,16 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_count(there: int) -> None:
+    """Raises InvalidState where so many webhooks leave no room for another."""
+    if there >= MOST_WEBHOOKS:
+        raise InvalidState(
+            f"There are {there} webhooks here already, and {MOST_WEBHOOKS} is the most. Delete one first, or let one of"
+            " them ask for more events.",
+            webhooks=there,
+        )
 
 
 def check_events(names: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from nambari.db import holds
+from nambari.db import holds, organizations
 from nambari.db.engine import Connection
 from nambari.domain.hold import Hold, decide_hold
 from nambari.domain.refusals import NotFound, Refusal
@@ -15,7 +15,7 @@ async def hold(services: Services, attempt: Attempt, inventory_id: str, minutes:
 
     async def act(connection: Connection) -> Hold:
         tenant = attempt.caller.tenant
-        await holds.take_turn(connection, attempt.caller.organization_id)
+        await organizations.take_turn(connection, attempt.caller.organization_id)
         facts = await holds.facts(connection, *tenant, inventory_id, now)
         decision = decide_hold(inventory_id, facts, services.new_id("hold"), minutes, now)
         if isinstance(decision, Refusal):

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from nambari.db import webhooks
+from nambari.db import organizations, webhooks
 from nambari.db.engine import Connection
 from nambari.domain.events import Event, from_nothing, to_nothing
 from nambari.domain.phone_number import Change
 from nambari.domain.refusals import NotFound
 from nambari.domain.subscriber import Webhook
-from nambari.domain.webhook import BOTH_SECRETS_VALID, revised
+from nambari.domain.webhook import BOTH_SECRETS_VALID, check_count, revised
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.wiring import Services, new_secret_bytes
@@ -37,12 +37,14 @@ def _new_secret() -> str:
 
 
 async def create(services: Services, attempt: Attempt, webhook: Webhook, now: datetime) -> Done[MadeWebhook]:
-    """Raises nothing of its own: what a webhook may be was checked before."""
+    """Raises InvalidState where there are too many already; what a webhook may be was checked before."""
 
     async def act(connection: Connection) -> MadeWebhook:
+        tenant = attempt.caller.tenant
+        await organizations.take_turn(connection, attempt.caller.organization_id)
+        check_count(await webhooks.count(connection, *tenant))
         secret = _new_secret()
-        caller = attempt.caller
-        await webhooks.insert(connection, *caller.tenant, webhook, secret)
+        await webhooks.insert(connection, *tenant, webhook, secret)
         told = from_nothing(_settings(webhook))
         await announce(services, connection, attempt, Event.WEBHOOK_CREATED, webhook.id, webhook, now, told)
         return MadeWebhook(webhook, secret)
