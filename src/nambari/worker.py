@@ -60,8 +60,8 @@ async def work(services: Services) -> None:
 
 async def _forever(do: Callable[[], Awaitable[object]], what: str, pause_seconds: float) -> None:
     while True:
-        await _guarded(do, what)
-        await asyncio.sleep(pause_seconds)
+        done = await _guarded(do, what)
+        await asyncio.sleep(pause_seconds if done else PAUSE_SECONDS)
 
 
 async def _guarded(do: Callable[[], Awaitable[object]], what: str) -> bool:
@@ -110,18 +110,23 @@ class Deliveries:
         self._of_webhook: Counter[str] = Counter()
         self._taking: set[str] = set()
         self._sent: list[Sent] = []
-        self._came_back = asyncio.Event()
-        self.behind = False
-        """Whether there is more to fan out than one turn does."""
+        self._something_to_do = asyncio.Event()
+
+    async def place_all(self) -> int:
+        """Fan out what is new; how many events."""
+        done = 0
+        while placed := await place(self._services, self._services.clock(), BATCH):
+            done += placed
+            self._something_to_do.set()
+        return done
 
     async def go_on(self) -> int:
-        """Settle what came back, fan out what is new and start what is due, as far as there is room; how many."""
+        """Settle what came back and start what is due, as far as there is room; how many."""
         services = self._services
-        self._came_back.clear()
+        self._something_to_do.clear()
         if sent := self._sent:
             self._sent = []  # if this fails, their leases end, and they are sent again
             await settle(services, sent)
-        self.behind = await place(services, services.clock(), BATCH) == BATCH
         room = AT_ONCE - len(self._tasks)
         if room <= 0:
             return 0
@@ -154,10 +159,10 @@ class Deliveries:
             await _guarded(sent, "delivery")
         finally:
             self._of_webhook[delivery.webhook_id] -= 1
-            self._came_back.set()
+            self._something_to_do.set()
 
-    async def something_came_back(self) -> None:
-        await self._came_back.wait()
+    async def something_to_do(self) -> None:
+        await self._something_to_do.wait()
 
     @property
     def under_way(self) -> int:
@@ -172,17 +177,20 @@ class Deliveries:
 
 
 async def deliver(services: Services, sender: Sender) -> None:
-    """Until cancelled."""
+    """Until cancelled. What is new is fanned out beside it: where one of the two fails, the other goes on."""
     deliveries = Deliveries(services, sender)
+    placing = asyncio.create_task(_forever(deliveries.place_all, "fan-out", DELIVERY_PAUSE_SECONDS))
     try:
         while True:
             if not await _guarded(deliveries.go_on, "delivery"):
                 await asyncio.sleep(PAUSE_SECONDS)
-            elif not deliveries.behind:
+            else:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(DELIVERY_PAUSE_SECONDS):
-                        await deliveries.something_came_back()
+                        await deliveries.something_to_do()
     finally:
+        placing.cancel()
+        await asyncio.gather(placing, return_exceptions=True)
         await deliveries.stop()
 
 
@@ -191,10 +199,9 @@ async def deliver_all(services: Services, sender: Sender) -> int:
     deliveries = Deliveries(services, sender)
     done = 0
     try:
-        while (begun := await deliveries.go_on()) or deliveries.under_way or deliveries.behind:
+        while (begun := await deliveries.go_on()) + await deliveries.place_all() or deliveries.under_way:
             done += begun
-            if deliveries.under_way:
-                await deliveries.something_came_back()
+            await deliveries.something_to_do()
     finally:
         await deliveries.stop()
     return done

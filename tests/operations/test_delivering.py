@@ -308,17 +308,18 @@ async def test_what_is_no_http_is_told_so(world: World, receiver: Receiver) -> N
 
 async def test_one_of_fifty_hangs_and_holds_up_none(moving: MovingWorld) -> None:
     """All is with the others while the first still hangs: it is waited for longer than any of this takes."""
-    alice = await moving.person()
+    people = [await moving.person() for _ in range(5)]
     networks, context = moving.services.webhook_networks, ssl.create_default_context()
     patient = Sender(networks, context, partial(may_show, AnswersShown.NONE), total_seconds=280)
     async with AsyncExitStack() as stack:
         hanging, *others = [await stack.enter_async_context(receiving()) for _ in range(50)]
         stack.push_async_callback(patient.close)
         hanging.answers = lambda _: None
-        for each in (hanging, *others):
-            await hook(alice, each.url(), ["endpoint.*"])
-        for _ in range(20):
-            await made(alice.client)
+        for place, each in enumerate((hanging, *others)):
+            await hook(people[place % 5], each.url(), ["endpoint.*"])
+        for person in people:
+            for _ in range(20):
+                await made(person.client)
         working = asyncio.create_task(worker.deliver(moving.services, patient))
         while any(len(each.received) < 20 for each in others):
             waiting = [asyncio.create_task(each.asked.wait()) for each in others if len(each.received) < 20]
@@ -472,6 +473,25 @@ async def test_who_settles_too_late_settles_nothing(moving: MovingWorld, receive
         await deliver.settle(moving.services, [await deliver.send(moving.services, sender, late)])
     [line] = await log(alice, webhook)
     assert (line["status"], line["response_status"]) == ("delivered", 200)
+
+
+async def test_where_no_event_gets_its_place_what_has_one_is_sent(world: World, receiver: Receiver) -> None:
+    alice = await world.person()
+    await hook(alice, receiver.url(), ["endpoint.*"])
+    await made(alice.client)
+    await deliver.place(world.services, world.services.clock(), 500)
+    async with world.services.database.writing() as connection:
+        await connection.execute("ALTER TABLE events ADD CHECK (position IS NULL) NOT VALID")
+    await made(alice.client)  # never placed
+    async with sending(world) as sender:
+        working = asyncio.create_task(worker.deliver(world.services, sender))
+        try:
+            async with asyncio.timeout(10):
+                await receiver.asked.wait()
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+    assert receiver.names == ["endpoint.created"]
 
 
 async def test_a_running_worker_delivers_within_moments(world: World, receiver: Receiver) -> None:
