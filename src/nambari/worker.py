@@ -19,6 +19,7 @@ from nambari.domain.e164 import load_place_names
 from nambari.logs import places
 from nambari.operations import documents, fill, forget, renew, stock
 from nambari.operations.deliver import Sent, claim, place, send, settle
+from nambari.operations.sweep import pass_over
 from nambari.sending import Sender
 from nambari.wiring import Services, open_sender
 
@@ -50,7 +51,7 @@ async def work(services: Services) -> None:
     if services.carriers:
         load_place_names()  # else the first order that is looked at would, with its lease running
     async with open_sender(services) as sender, asyncio.TaskGroup() as tasks:
-        tasks.create_task(_forever(lambda: sweep_all(services), "sweep", PAUSE_SECONDS))
+        tasks.create_task(_forever(partial(_sweep_each, services), "sweep", PAUSE_SECONDS))
         tasks.create_task(deliver(services, sender))
         for carrier in services.carriers.values():  # each in a loop of its own: a slow one holds up no other
             tasks.create_task(
@@ -70,7 +71,7 @@ async def _guarded(do: Callable[[], Awaitable[object]], what: str) -> bool:
         await do()
     except DatabaseUnavailable as error:
         _log.warning("the worker waits for the database", at=what, reason=str(error))
-    except Exception as error:  # noqa: BLE001 - a bug in one sweep must not end all those to come
+    except Exception as error:  # noqa: BLE001 - a bug must not end all that is to come
         _log.error(f"a {what} failed", kind=type(error).__name__, places=places(error))
     else:
         return True
@@ -78,11 +79,24 @@ async def _guarded(do: Callable[[], Awaitable[object]], what: str) -> bool:
 
 
 async def sweep_all(services: Services) -> int:
-    """All that is due now, batch by batch; how much it was."""
-    done = 0
+    """All that is due now; how much it was. Raises what a sweep fails at."""
+    return sum([await _all_of(services, sweep) for sweep in SWEEPS])
+
+
+async def _sweep_each(services: Services) -> None:
+    """The same, where one sweep fails the others all the same. Raises DatabaseUnavailable."""
     for sweep in SWEEPS:
-        while count := await sweep(services, services.clock(), BATCH):
-            done += count
+        try:
+            await _all_of(services, sweep)
+        except Exception as error:  # noqa: BLE001 - a bug in one of them
+            await pass_over(services, error, "a sweep failed")
+
+
+async def _all_of(services: Services, sweep: Sweep) -> int:
+    """Batch by batch, until nothing is left that it can do."""
+    done = 0
+    while count := await sweep(services, services.clock(), BATCH):
+        done += count
     return done
 
 

@@ -1,11 +1,17 @@
 """What happens to a number as months go by? Renewed on its day, suspended, warned of, recovered, released."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
+from tests.api.papers import accepted
 from tests.cast import Person, assert_invariants
 from tests.moving import MovingWorld
+from tests.operations.racing import eventually
+
+from nambari import worker
 
 
 async def buy(person: Person, item: str, **wanted: Any) -> dict[str, Any]:
@@ -211,3 +217,47 @@ async def test_who_pays_an_old_month_is_given_time_for_the_next(moving: MovingWo
     assert now["status"] == "suspended"
     assert instant(now["releases_at"]) == moving.clock.now + timedelta(days=30) > promised
     await assert_invariants(moving)
+
+
+# ── Where something fails ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("table", ["phone_numbers", "balances", "documents"])
+async def test_whose_turn_fails_holds_up_nobody(moving: MovingWorld, table: str) -> None:
+    """Each time, and first in the line."""
+    alice, bob = await moving.person(cents=10_000), await moving.person(cents=10_000)
+    for person, item in zip((alice, bob), await moving.stock(2), strict=True):
+        await accepted(moving, person.client, expires_on="2026-03-15")
+        await buy(person, item)
+        moving.clock.now += timedelta(minutes=1)
+    async with moving.services.database.writing() as connection:
+        await connection.execute(
+            f"ALTER TABLE {table} ADD CHECK (organization_id <> '{alice.organization_id}') NOT VALID"
+        )
+    moving.clock.now += timedelta(days=30)
+    with capture_logs() as lines:
+        await worker.sweep_all(moving.services)
+    failed = [each for each in lines if each["log_level"] == "error"]
+    assert {each["organization_id"] for each in failed} == {alice.organization_id}
+    assert await balance(bob) == 10_000 - 350 - 250
+    told = await events(moving, "document.expiring")
+    assert bob.organization_id in {each["organization_id"] for each in told}
+
+
+async def test_a_sweep_that_fails_keeps_no_other_from_its_work(moving: MovingWorld) -> None:
+    alice, [item] = await moving.person(), await moving.stock()
+    held = await alice.client.post("/v1/holds", json={"inventory_id": item})
+    assert held.status_code == 201
+    moving.clock.now += timedelta(hours=2)
+    async with moving.services.database.writing() as connection:
+        await connection.execute("ALTER TABLE phone_numbers RENAME COLUMN due_at TO no_more")
+    working = asyncio.create_task(worker.work(moving.services))
+
+    async def forgotten() -> bool:
+        return not await moving.value("SELECT count(*) FROM holds")
+
+    try:
+        await eventually(forgotten)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)

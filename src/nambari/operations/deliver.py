@@ -15,12 +15,11 @@ from nambari import logs, traces
 from nambari.db import deliveries, outbox, webhooks
 from nambari.db.deliveries import Claimed, NewDelivery, Settlement
 from nambari.db.engine import Connection
-from nambari.domain.access import Caller
 from nambari.domain.events import Event
 from nambari.domain.subscriber import Webhook, WebhookStatus
 from nambari.domain.webhook import DeliveryStatus, Outcome, after_outcome, is_told, next_attempt
 from nambari.operations.announce import announce
-from nambari.operations.idempotency import Attempt
+from nambari.operations.idempotency import by_nobody
 from nambari.operations.webhooks import changes_between
 from nambari.sending import Message, Sender
 from nambari.wiring import Services
@@ -157,6 +156,14 @@ async def _judge(services: Services, connection: Connection, webhook: Webhook, s
     tenant = (settled[0].delivery.organization_id, settled[0].delivery.environment)
     await webhooks.update(connection, *tenant, after)
     if after.status is WebhookStatus.DISABLED is not webhook.status:
-        by_nobody = Attempt(caller=Caller(None, *tenant), request_id=services.new_id("sweep"))
         told = changes_between(webhook, after)
-        await announce(services, connection, by_nobody, Event.WEBHOOK_DISABLED, after.id, after, after.updated_at, told)
+        await announce(
+            services,
+            connection,
+            by_nobody(services, *tenant),
+            Event.WEBHOOK_DISABLED,
+            after.id,
+            after,
+            after.updated_at,
+            told,
+        )

@@ -6,6 +6,7 @@ What is in a document is personal data: events name it by its id and type, and n
 import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from nambari.db import documents
 from nambari.db.documents import Owned
@@ -28,6 +29,7 @@ from nambari.domain.phone_number import Change
 from nambari.domain.refusals import NotFound
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt, Done, once
+from nambari.operations.sweep import each_apart
 from nambari.wiring import Services
 
 MOST_LISTED = 1000
@@ -155,16 +157,7 @@ async def due(services: Services, now: datetime, limit: int) -> int:
     """Tell of up to `limit` documents that expire within 30 days, or have expired; how many."""
     async with services.database.reading() as connection:
         tenants = await documents.tenants_with_due_of_all(connection, now, limit)
-    done = 0
-    for tenant in tenants:
-        if done >= limit:
-            break
-        attempt = Attempt(
-            caller=Caller(None, tenant.organization_id, tenant.environment), request_id=services.new_id("sweep")
-        )
-        async with services.database.writing() as connection:
-            done += await of_organization(services, connection, attempt, now + tenant.ahead, limit - done)
-    return done
+    return await each_apart(services, tenants, partial(of_organization, services), now, limit)
 
 
 async def of_organization(

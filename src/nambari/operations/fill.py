@@ -39,7 +39,7 @@ from nambari.domain.refusals import NotFound
 from nambari.logs import places
 from nambari.operations import renew
 from nambari.operations.announce import announce
-from nambari.operations.idempotency import Attempt
+from nambari.operations.idempotency import Attempt, by_nobody
 from nambari.wiring import Services
 
 Result = TypeVar("Result")
@@ -163,11 +163,12 @@ async def settle(services: Services, claimed: Claimed, said: Said, found_within:
         if found != (OrderStatus.OPEN, order.claims):
             await _too_late(connection, claimed, said, found, now)
             return
+        attempt = by_nobody(services, *tenant)
         step = decide(order, said.answer, said.refused_for, found_within, now)
         if step.activate:
-            await _activate(services, connection, claimed, _attempt(services, claimed), now)
+            await _activate(services, connection, claimed, attempt, now)
         elif step.failed_for is not None:
-            await _fail(services, connection, claimed, _attempt(services, claimed), step.failed_for, now)
+            await _fail(services, connection, claimed, attempt, step.failed_for, now)
         await _write_order(connection, claimed, said, step, now)
     if step.again_at is not None and is_told(order.created_at, now):
         told = {"order": order.id, "carrier": order.carrier, "number": order.number, "reason": said.text}
@@ -264,12 +265,6 @@ async def _post(
     freed = sum(posting.amount_cents for posting in postings if posting.source is Bucket.HELD)
     tenant = (claimed.organization_id, claimed.environment)
     await credits.post_all(connection, *tenant, lines, now, held_change_cents=-freed)
-
-
-def _attempt(services: Services, claimed: Claimed) -> Attempt:
-    """The worker's own doing: nobody's key."""
-    caller = Caller(None, claimed.organization_id, claimed.environment)
-    return Attempt(caller=caller, request_id=services.new_id("sweep"))
 
 
 # ── By hand ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,8 +14,9 @@ from nambari import traces
 from nambari.db import kept_answers
 from nambari.db.engine import Connection, Database, Deadlock
 from nambari.db.kept_answers import KeptAnswer
-from nambari.domain.access import Caller
+from nambari.domain.access import Caller, Environment
 from nambari.domain.refusals import CATALOGUE, IdempotencyConflict, Refusal
+from nambari.wiring import Services
 
 Result = TypeVar("Result")
 
@@ -37,6 +38,11 @@ class Attempt:
     request_id: str
     idempotency_key: str | None = None
     fingerprint: bytes = b""
+
+
+def by_nobody(services: Services, organization_id: str, environment: Environment) -> Attempt:
+    """The worker's own doing: nobody's key."""
+    return Attempt(caller=Caller(None, organization_id, environment), request_id=services.new_id("sweep"))
 
 
 @dataclass(frozen=True, slots=True)

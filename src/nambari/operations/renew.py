@@ -10,8 +10,7 @@ from datetime import datetime
 from nambari.db import credits, outbox, phone_numbers, renewals
 from nambari.db.engine import Connection
 from nambari.db.outbox import Announcement
-from nambari.db.renewals import Tenant
-from nambari.domain.access import Caller, Environment
+from nambari.domain.access import Environment
 from nambari.domain.events import Event
 from nambari.domain.lifecycle import StockStatus
 from nambari.domain.payloads import BalanceLow
@@ -21,6 +20,7 @@ from nambari.domain.renewal import FORESEEN, RETRIED_EVERY, Due, Forecast, Renew
 from nambari.domain.restore import restorable_until
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt
+from nambari.operations.sweep import each_apart
 from nambari.wiring import Services
 
 
@@ -28,15 +28,11 @@ async def due(services: Services, now: datetime, limit: int) -> int:
     """Renew what is due anywhere, about `limit` numbers at the most; how many. Others may do the same at once."""
     async with services.database.reading() as connection:
         tenants = await renewals.tenants_with_due_of_all(connection, now, limit)
-    done = 0
-    for tenant in tenants:
-        if done >= limit:
-            break
-        async with services.database.writing() as connection:
-            done += len(
-                await of_organization(services, connection, _attempt(services, tenant), now + tenant.ahead, limit)
-            )
-    return done
+
+    async def of_one(connection: Connection, attempt: Attempt, now: datetime, limit: int) -> int:
+        return len(await of_organization(services, connection, attempt, now, limit))
+
+    return await each_apart(services, tenants, of_one, now, limit)
 
 
 async def of_organization(
@@ -139,11 +135,11 @@ async def forecasts(services: Services, now: datetime, limit: int) -> int:
     """Look ahead for the organizations whose turn it is, each daily; how many."""
     async with services.database.reading() as connection:
         tenants = await renewals.tenants_to_forecast_of_all(connection, now, limit)
-    done = 0
-    for tenant in tenants:
-        async with services.database.writing() as connection:
-            done += await look_ahead(services, connection, _attempt(services, tenant), now + tenant.ahead)
-    return done
+
+    async def of_one(connection: Connection, attempt: Attempt, now: datetime, _: int) -> int:
+        return await look_ahead(services, connection, attempt, now)
+
+    return await each_apart(services, tenants, of_one, now, limit)
 
 
 async def look_ahead(
@@ -177,8 +173,3 @@ def _warning(found: Forecast, available_cents: int, currency: str) -> BalanceLow
             for each in found.short
         ],
     }
-
-
-def _attempt(services: Services, tenant: Tenant) -> Attempt:
-    """The worker's own doing: nobody's key."""
-    return Attempt(caller=Caller(None, tenant.organization_id, tenant.environment), request_id=services.new_id("sweep"))
