@@ -1,9 +1,13 @@
-"""What may one client's connection hold up? uvicorn's protocol, with bounds on heads, bodies, waiting and their number.
+"""What may one client's connection hold up? uvicorn's protocol, with bounds on heads, bodies, waiting and their number,
+and on answers that nobody reads.
 
 And how it ends: no request that has come is dropped, neither when the process is told to end nor when it is refused.
 """
 
 import asyncio
+import fcntl
+import struct
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +18,8 @@ HEAD_MAX_BYTES = 32 * 1024
 HEAD_TIMEOUT_SECONDS = 10.0
 BODY_LOOK_SECONDS = 10.0
 BODY_LEAST_BYTES = 10_000
-"""What a body must bring from one look to the next: the 10 MB of a document may take hours, but do not stand still."""
+"""What a body must bring from one look to the next, and what must be taken of an answer: the 10 MB of a document may
+take hours, but do not stand still."""
 LINGER_SECONDS = 5.0
 """How long the rest of a refused body is read, and forgotten: who is cut off while it sends may miss the answer."""
 LAST_LOOK_SECONDS = 0.01
@@ -34,7 +39,8 @@ class Config(uvicorn.Config):
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """A head that is too large gets 431; one that does not end and a body that stands still get 408.
+    """A head that is too large gets 431; one that does not end and a body that stands still get 408. A client that does
+    not take its answer is cut off.
 
     Where there are too many connections, the one that has waited longest for its client makes room for the next: so
     any number of silent ones keeps nobody out who has something to ask.
@@ -48,6 +54,8 @@ class BoundedHttp(HttpToolsProtocol):
     """Whether the process is: the next answer is the last of this connection."""
     timer: asyncio.TimerHandle | None = None
     """Of the head while one is awaited or coming, else of the body."""
+    taking_timer: asyncio.TimerHandle | None = None
+    """Of the answers that the client has to take, where they are too large to be sent off at once."""
     in_head = False
     lingering = False
     """Whether its last answer is given, and only the end of a request is read."""
@@ -69,11 +77,12 @@ class BoundedHttp(HttpToolsProtocol):
                 self._refuse(FULL)
                 return
             del self.waiting[oldest]
-            oldest.transport.close()
+            oldest.give_way()
         self.waiting[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_taking_timer()
         self.waiting.pop(self, None)
         super().connection_lost(exc)
 
@@ -104,7 +113,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._stop_timer()
         super().on_message_complete()
         if self.lingering:
-            self.transport.close()
+            self._close()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -149,13 +158,13 @@ class BoundedHttp(HttpToolsProtocol):
         self.timer = self.loop.call_later(seconds, once_more)
 
     def timeout_keep_alive_handler(self) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(LAST_LOOK_SECONDS, super().timeout_keep_alive_handler)
+        self.timeout_keep_alive_task = self.loop.call_later(LAST_LOOK_SECONDS, self._close)
 
     def _look_at_body(self, bytes_before: int) -> None:
         self.timer = None
         came_on = self.body_bytes - bytes_before >= BODY_LEAST_BYTES
         if self.is_idle:  # it was answered long ago: nobody reads this
-            self.transport.close()
+            self._close()
         elif came_on or self.flow.read_paused:  # the latter: it is we who do not take it
             self._await_body()
         else:
@@ -172,7 +181,50 @@ class BoundedHttp(HttpToolsProtocol):
             return
         if self.is_idle or not self.cycle.response_started:
             self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-        self.transport.close()
+        self._close()
+
+    # ── How long its client may take ─────────────────────────────────────────────────────────────────────────────
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_taking()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._stop_taking_timer()
+
+    def _await_taking(self) -> None:
+        self._stop_taking_timer()
+        bytes_before = self._untaken_bytes()
+
+        def once_more() -> None:
+            self.taking_timer = self.loop.call_later(LAST_LOOK_SECONDS, self._look_at_taking, bytes_before)
+
+        self.taking_timer = self.loop.call_later(BODY_LOOK_SECONDS, once_more)
+
+    def _look_at_taking(self, bytes_before: int) -> None:
+        self.taking_timer = None
+        if bytes_before - self._untaken_bytes() >= BODY_LEAST_BYTES:
+            self._await_taking()
+        else:
+            self.transport.abort()
+
+    def _untaken_bytes(self) -> int:
+        """What the client has not acknowledged. The system may hold megabytes of it, and takes more from us only in
+        large pieces: by what is left here alone, who reads slowly would seem to stand still.
+        """
+        sent = self.transport.get_extra_info("socket").fileno()
+        try:
+            (in_system,) = struct.unpack("i", fcntl.ioctl(sent, termios.TIOCOUTQ, bytes(4)))
+        except OSError:  # no such question on this system
+            in_system = 0
+        return self.transport.get_write_buffer_size() + int(in_system)
+
+    def _stop_taking_timer(self) -> None:
+        if self.taking_timer is not None:
+            self.taking_timer.cancel()
+            self.taking_timer = None
 
     # ── How it ends ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -186,17 +238,32 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _close_unused(self) -> None:
         if self.is_idle and not self.in_message:
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Once its client has taken what it was answered, or does not take it."""
+        self.transport.close()
+        if self.taking_timer is None and self.transport.get_write_buffer_size():
+            self._await_taking()
+
+    def give_way(self) -> None:
+        """Now, to another. Who waits for a client to take its answer would be one connection more than there may be."""
+        self.transport.close()
+        self.loop.call_later(LAST_LOOK_SECONDS, self.transport.abort)
+
+    def send_400_response(self, msg: str) -> None:
+        super().send_400_response(msg)
+        self._close()
 
     def close_after_rest(self) -> None:
         """The last answer is given. What is still coming of its request is read until its end, or for a while."""
         if not self.in_message or self.transport.is_closing():
-            self.transport.close()
+            self._close()
             return
         self.lingering = True
         self.flow.resume_reading()
         self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self.loop.call_later(LINGER_SECONDS, self._close)
 
 
 class _Lingering:
