@@ -187,6 +187,21 @@ async def test_a_number_that_is_with_us_is_not_ported_in(world: World) -> None:
     await assert_invariants(world)
 
 
+async def test_what_the_operator_has_retired_stays_with_the_operator(world: World) -> None:
+    """Else an order that is submitted and cancelled would leave it elsewhere, from where only a port brings it back."""
+    mallory = await world.person()
+    await priced(world)
+    await world.stock()
+    number = await world.value("SELECT number FROM inventory")
+    await stock.retire(world.services, number, Environment.LIVE, world.services.clock())
+    order = await drafted(mallory, number)
+    assert refused(await do(mallory, order, "submit"), 409, "INVALID_STATE") == {}
+    assert (await do(mallory, order, "cancel")).json()["status"] == "cancelled"
+    await stock.restock(world.services, number, Environment.LIVE, world.services.clock())
+    assert (await mallory.client.get("/v1/phone-numbers/available?country=GB")).json()["total"] == 1
+    await assert_invariants(world)
+
+
 async def test_an_exception_is_told_mended_and_submitted_again(world: World) -> None:
     alice = await world.person()
     await priced(world)

@@ -66,7 +66,6 @@ STOCK = {
     ("available", "give_back"): "leaving",
     ("leaving", "leave"): "gone",
     ("available", "lose"): "gone",
-    ("retired", "port_in"): "in_service",
     ("elsewhere", "port_in"): "in_service",
     ("in_service", "cancel_port"): "elsewhere",
     ("in_service", "move_away"): "elsewhere",

@@ -137,7 +137,7 @@ async def take_in(
                                     status, available_since, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, '{voice}', 'pool', 'in_service', $8, $8)
         ON CONFLICT (environment, number) DO UPDATE SET status = 'in_service', carrier = 'pool'
-        WHERE i.status IN ('retired', 'elsewhere')
+        WHERE i.status = 'elsewhere'
         RETURNING id
         """,
         inventory_id,

@@ -71,7 +71,6 @@ INVENTORY: dict[tuple[StrEnum, str], StockStatus] = {
     (StockStatus.AVAILABLE, "give_back"): StockStatus.LEAVING,
     (StockStatus.LEAVING, "leave"): StockStatus.GONE,
     (StockStatus.AVAILABLE, "lose"): StockStatus.GONE,
-    (StockStatus.RETIRED, "port_in"): StockStatus.IN_SERVICE,
     (StockStatus.ELSEWHERE, "port_in"): StockStatus.IN_SERVICE,
     (StockStatus.IN_SERVICE, "cancel_port"): StockStatus.ELSEWHERE,
     (StockStatus.IN_SERVICE, "move_away"): StockStatus.ELSEWHERE,

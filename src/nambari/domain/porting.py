@@ -183,7 +183,7 @@ def check_submission(order: PortingOrder, facts: Facts, now: datetime, bounds: B
     refusal = check_standing(facts.standing, order.country, order.type, now)
     if refusal is not None or order.phone_number_id is not None:
         return refusal
-    if facts.stock not in {None, StockStatus.RETIRED, StockStatus.ELSEWHERE}:
+    if facts.stock not in {None, StockStatus.ELSEWHERE}:
         return with_us_already()
     refusal = check_country(bounds, order.country)
     if refusal is not None:
