@@ -153,6 +153,9 @@ async def test_refusals_have_classes_and_details(world: World) -> None:
         with pytest.raises(errors.ValidationError) as wrong:
             await client.list_phone_numbers(limit=1000, offset=-1).page()
         assert {each.field for each in wrong.value.fields} == {"limit", "offset"}
+        with pytest.raises(errors.ValidationError) as unfit:
+            await client.quote_phone_number(item, label="x" * 101, tags=["y" * 101])
+        assert {each.field for each in unfit.value.fields} == {"label", "tags"}
         with pytest.raises(errors.NumberNotFound):
             await client.get_phone_number("pn_none")
         with pytest.raises(errors.EndpointNotFound):

@@ -71,6 +71,19 @@ async def test_refusals_say_what_to_do(world: World, base_url: str) -> None:
         assert both == "Give endpoint_id or detach_endpoint, not both."
 
 
+async def test_what_cannot_be_bought_is_not_quoted(world: World, base_url: str) -> None:
+    alice = await world.person(cents=PRICE)
+    [item] = await world.stock()
+    async with agent_of(alice.api_key, base_url) as agent:
+        for label in ("x" * 101, "x" * 3000, "a\0b", "a\nb"):
+            told = await agent.refused("quote_number", inventory_id=item, label=label)
+            assert re.search(r"label.*\(VALIDATION_ERROR\)", told)
+        assert await world.value("SELECT count(*) FROM holds") == 0
+        token = (await agent.call("quote_number", inventory_id=item, label="📞" * 100))["confirmation_token"]
+        bought = await agent.call("buy_number", confirmation_token=token)
+        assert bought["phone_number"]["label"] == "📞" * 100
+
+
 async def test_a_restore_takes_nothing_that_nobody_agreed_to(world: World, base_url: str) -> None:
     alice = await world.person(cents=1000)
     [item] = await world.stock()

@@ -37,7 +37,7 @@ class Spending:
         To undo it, call cancel_quote with the token; left alone, the hold ends by itself.
         """
         async with self.connection.client(context) as client:
-            price = await client.quote_phone_number(inventory_id, endpoint_id=endpoint_id)
+            price = await client.quote_phone_number(inventory_id, endpoint_id=endpoint_id, label=label)
             hold = await client.create_hold(inventory_id, minutes=HELD_MINUTES)
         quoted = Quoted(
             inventory_id=inventory_id,

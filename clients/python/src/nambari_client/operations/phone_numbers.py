@@ -131,6 +131,8 @@ def quote_phone_number(
     *,
     endpoint_id: str | None = None,
     fallback_endpoint_id: str | None = None,
+    label: str | None = None,
+    tags: Sequence[str] = (),
     max_total_cents: int | None = None,
 ) -> Request[Quote]:
     """What the purchase would cost now, or the refusal that it would get. Nothing is bought."""
@@ -138,6 +140,8 @@ def quote_phone_number(
         inventory_id=inventory_id,
         endpoint_id=endpoint_id,
         fallback_endpoint_id=fallback_endpoint_id,
+        label=label,
+        tags=tuple(tags),
         max_total_cents=max_total_cents,
         validate_only=True,
     )
