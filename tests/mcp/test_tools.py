@@ -30,7 +30,7 @@ async def test_nothing_is_bought_but_what_was_quoted(world: World, base_url: str
         async with world.services.database.writing() as connection:
             await connection.execute("UPDATE inventory SET monthly_cost_cents = 251 WHERE id = $1", item)
         dearer = await agent.refused("buy_number", confirmation_token=token)
-        assert re.search(r"3\.51 USD.*\(PRICE_CHANGED\) Nothing was taken\.", dearer)
+        assert re.search(r"3\.51 USD.*\(PRICE_CHANGED\) Nothing was taken\..* call quote_number again: this", dearer)
         again = await agent.call("quote_number", inventory_id=item)
         assert again["total_cents"] == 351
 
@@ -67,8 +67,38 @@ async def test_refusals_say_what_to_do(world: World, base_url: str) -> None:
         for bad in ("", "..", "a\0b", "é" * 300, "x/../../kyc"):
             assert await agent.refused("show_number", number_id=bad)
             assert await agent.refused("quote_number", inventory_id=bad)
+        waiting = await world.person(verified=False)
+        foreign = await world.person(countries=["NG"])
+        await waiting.client.post("/v1/kyc", json={"legal_name": "Ada Example", "country": "GB"})
+        for who, says in (
+            (waiting, "(KYC_PENDING) You cannot speed this up: tell the people you work for."),
+            (foreign, "(COUNTRY_NOT_ALLOWED) The countries were limited on purpose: tell the people you work for."),
+        ):
+            async with agent_of(who.api_key, base_url) as theirs:
+                assert (await theirs.refused("quote_number", inventory_id=item)).endswith(says)
         both = await agent.refused("configure_number", number_id="pn_none", endpoint_id="ep_none", detach_endpoint=True)
         assert both == "Give endpoint_id or detach_endpoint, not both."
+
+
+async def test_a_token_keeps_its_refusal_and_a_new_quote_buys(world: World, base_url: str) -> None:
+    alice = await world.person(cents=PRICE)
+    item, other = await world.stock(2)
+    async with agent_of(alice.api_key, base_url) as agent:
+        token = (await agent.call("quote_number", inventory_id=item))["confirmation_token"]
+        await alice.client.post("/v1/phone-numbers", json={"inventory_id": other})
+        short = await agent.refused("buy_number", confirmation_token=token)
+        assert re.search(r"0\.00.*\(INSUFFICIENT_BALANCE\) You cannot add credits: tell the people you", short)
+        assert short.endswith("Once that is settled, call quote_number again: this token keeps its refusal.")
+        none_yet = await agent.refused("quote_number", inventory_id=item)
+        assert "(INSUFFICIENT_BALANCE)" in none_yet
+        assert "this token" not in none_yet
+        await world.fund(alice.organization_id, PRICE)
+        assert await agent.refused("buy_number", confirmation_token=token) == short
+        again = (await agent.call("quote_number", inventory_id=item))["confirmation_token"]
+        bought = await agent.call("buy_number", confirmation_token=again)
+        assert bought["phone_number"]["status"] == "active"
+        assert (await agent.call("get_credits"))["balance_cents"] == 0
+    await assert_invariants(world)
 
 
 async def test_what_cannot_be_bought_is_not_quoted(world: World, base_url: str) -> None:

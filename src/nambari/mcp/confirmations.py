@@ -41,6 +41,14 @@ class Foreseen(Struct, frozen=True, kw_only=True, tag="release"):
 
 Confirmation = TypeVar("Confirmation", Quoted, Foreseen)
 
+KEEPS_REFUSED = frozenset(
+    {
+        *("INSUFFICIENT_BALANCE", "KYC_REQUIRED", "KYC_PENDING", "SPENDING_CAP_EXCEEDED", "COUNTRY_NOT_ALLOWED"),
+        *("PRICE_CHANGED", "ENDPOINT_NOT_FOUND"),
+    }
+)
+"""What somebody can settle; but the token, whose name is the idempotency key, goes on being refused for it."""
+
 FIRST = {Quoted: "quote_number", Foreseen: "preview_release"}
 """The tool that gives the token."""
 
@@ -74,6 +82,11 @@ def read(token: str, kind: type[Confirmation], api_key: str, now: datetime) -> C
 def name_of(token: str) -> str:
     """An idempotency key: the same for the same token, so that nothing is bought with it twice."""
     return "mcp-" + hashlib.sha256(token.strip().encode()).hexdigest()
+
+
+def anew(kind: type[Quoted]) -> str:
+    """What to do about a refusal of KEEPS_REFUSED."""
+    return f"Once that is settled, call {FIRST[kind]} again: this token keeps its refusal."
 
 
 def _content(token: str, api_key: str) -> bytes | None:

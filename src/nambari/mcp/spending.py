@@ -1,22 +1,36 @@
 """How does an agent buy, release and restore without doing it by accident? In two steps, with a token in between."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from nambari.mcp import confirmations
 from nambari.mcp.confirmations import Foreseen, Quoted
-from nambari.mcp.connection import Connection, Told, money, shown, tool
+from nambari.mcp.connection import Connection, Told, money, sentence, shown, tool
 from nambari.mcp.numbers import NumberId
-from nambari_client import errors
+from nambari_client import ApiError, errors
 
 HELD_MINUTES = 15
 RELEASE_AGREED_FOR = timedelta(minutes=15)
 
 Token = Annotated[str, Field(description="The confirmation_token that the first step answered, exactly as it is.")]
+
+
+@contextmanager
+def keeping_refusals(kind: type[Quoted]) -> Iterator[None]:
+    """Around what is done in the name of a token: a refusal that the token keeps says so."""
+    try:
+        yield
+    except ApiError as refusal:
+        if refusal.code not in confirmations.KEEPS_REFUSED:
+            raise
+        raise ToolError(f"{sentence(refusal)} {confirmations.anew(kind)}") from refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +92,14 @@ class Spending:
         """
         quoted = self._read(context, confirmation_token, Quoted)
         async with self.connection.client(context) as client:
-            bought = await client.purchase_phone_number(
-                quoted.inventory_id,
-                endpoint_id=quoted.endpoint_id,
-                label=quoted.label,
-                max_total_cents=quoted.total_cents,
-                idempotency_key=confirmations.name_of(confirmation_token),
-            )
+            with keeping_refusals(Quoted):
+                bought = await client.purchase_phone_number(
+                    quoted.inventory_id,
+                    endpoint_id=quoted.endpoint_id,
+                    label=quoted.label,
+                    max_total_cents=quoted.total_cents,
+                    idempotency_key=confirmations.name_of(confirmation_token),
+                )
             number = await client.get_phone_number(bought.id)
         return {"phone_number": shown(number), "undo": f"preview_release with number_id {bought.id}"}
 
