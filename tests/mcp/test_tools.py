@@ -101,6 +101,19 @@ async def test_a_token_keeps_its_refusal_and_a_new_quote_buys(world: World, base
     await assert_invariants(world)
 
 
+async def test_who_may_not_look_is_shown_what_was_bought(world: World, base_url: str) -> None:
+    alice = await world.person(cents=PRICE, scopes=["numbers:write"])
+    [item] = await world.stock()
+    async with agent_of(alice.api_key, base_url) as agent:
+        token = (await agent.call("quote_number", inventory_id=item, label="Desk"))["confirmation_token"]
+        for _ in range(2):
+            told = await agent.call("buy_number", confirmation_token=token)
+            assert (told["phone_number"]["status"], told["phone_number"]["label"]) == ("active", "Desk")
+            assert re.search(r"bought.*as it was then.*\(INSUFFICIENT_SCOPE\)", told["note"])
+            assert told["phone_number"]["id"] in told["undo"]
+    assert await world.value("SELECT count(*) FROM phone_numbers") == 1
+
+
 async def test_what_cannot_be_bought_is_not_quoted(world: World, base_url: str) -> None:
     alice = await world.person(cents=PRICE)
     [item] = await world.stock()

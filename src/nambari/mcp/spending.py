@@ -14,7 +14,7 @@ from nambari.mcp import confirmations
 from nambari.mcp.confirmations import Foreseen, Quoted
 from nambari.mcp.connection import Connection, Told, money, sentence, shown, tool
 from nambari.mcp.numbers import NumberId
-from nambari_client import ApiError, errors
+from nambari_client import ApiError, NambariError, errors
 
 HELD_MINUTES = 15
 RELEASE_AGREED_FOR = timedelta(minutes=15)
@@ -100,8 +100,13 @@ class Spending:
                     max_total_cents=quoted.total_cents,
                     idempotency_key=confirmations.name_of(confirmation_token),
                 )
-            number = await client.get_phone_number(bought.id)
-        return {"phone_number": shown(number), "undo": f"preview_release with number_id {bought.id}"}
+            told: Told = {"undo": f"preview_release with number_id {bought.id}"}
+            try:
+                return {"phone_number": shown(await client.get_phone_number(bought.id)), **told}
+            except NambariError as failure:  # it is bought and paid all the same, and that has to be told
+                why = sentence(failure) if isinstance(failure, ApiError) else str(failure)
+                note = f"The number is bought, and shown as it was then: it cannot be looked at now. {why}"
+                return {"phone_number": shown(bought), **told, "note": note}
 
     @tool("See what a release would lose", reads=True)
     async def preview_release(self, context: Context[Any, Any], number_id: NumberId) -> Told:
