@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.domain.properties import quick
 
-from nambari.mcp.confirmations import Foreseen, NotConfirmed, Quoted, name_of, read, signed
+from nambari.mcp.confirmations import Foreseen, NotConfirmed, Quoted, Restorable, name_of, read, signed
 
 NOW = datetime(2026, 9, 23, 9, 30, tzinfo=UTC)
 KEY = "kros_live_" + "x" * 32
@@ -22,11 +22,19 @@ QUOTED = Quoted(
     label="büro",
 )
 FORESEEN = Foreseen(number_id="pn_1", number="+442079460123", updated_at=NOW, expires_at=NOW + timedelta(minutes=15))
+RESTORABLE = Restorable(
+    number_id="pn_1",
+    number="+442079460123",
+    total_cents=250,
+    updated_at=NOW,
+    expires_at=NOW + timedelta(minutes=15),
+)
 
 
 def test_what_was_agreed_to_is_read_again() -> None:
     assert read(f" {signed(QUOTED, KEY)}\n", Quoted, KEY, NOW) == QUOTED
     assert read(signed(FORESEEN, KEY), Foreseen, KEY, NOW) == FORESEEN
+    assert read(signed(RESTORABLE, KEY), Restorable, KEY, NOW) == RESTORABLE
 
 
 def test_it_ends_when_it_says() -> None:
@@ -39,6 +47,8 @@ def test_it_ends_when_it_says() -> None:
 def test_it_is_for_one_thing_and_of_one_key() -> None:
     with pytest.raises(NotConfirmed, match="Call preview_release"):
         read(signed(QUOTED, KEY), Foreseen, KEY, NOW)
+    with pytest.raises(NotConfirmed, match="Call preview_restore"):
+        read(signed(FORESEEN, KEY), Restorable, KEY, NOW)
     with pytest.raises(NotConfirmed, match="no confirmation token of this API key"):
         read(signed(QUOTED, KEY), Quoted, KEY + "y", NOW)
 

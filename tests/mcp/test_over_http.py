@@ -30,7 +30,7 @@ async def test_each_request_has_its_own_key_and_its_own_guard(world: World, url:
         assert (await hers.call("get_credits"))["balance_cents"] == 2000
         assert "no confirmation token" in await hers.refused("buy_number", confirmation_token=token)
     async with over_http(url) as nobody:
-        assert len((await nobody.client.list_tools()).tools) == 13
+        assert len((await nobody.client.list_tools()).tools) == 14
         for name, arguments in (("get_credits", {}), ("buy_number", {"confirmation_token": token})):
             assert "(MISSING_API_KEY)" in await nobody.refused(name, **arguments)
     async with over_http(url, **{"x-api-key": "kros_live_" + "x" * 32}) as stranger:

@@ -1,11 +1,11 @@
-"""What the tools let an agent do and what not, over a real service: no purchase or release that was not shown first."""
+"""What the tools let an agent do and what not, over a real service: nothing is paid or released that was not shown."""
 
 import asyncio
 import re
 import sys
 
 import pytest
-from tests.cast import World, assert_invariants
+from tests.cast import Person, World, assert_invariants
 from tests.mcp.asking import agent_of
 
 import nambari.mcp
@@ -127,19 +127,71 @@ async def test_what_cannot_be_bought_is_not_quoted(world: World, base_url: str) 
         assert bought["phone_number"]["label"] == "📞" * 100
 
 
+async def released(world: World, person: Person, item: str, *, paid: bool) -> str:
+    """The id of a number that was bought and given back; its month is over unless it is paid."""
+    number: str = (await person.client.post("/v1/phone-numbers", json={"inventory_id": item})).json()["id"]
+    await person.client.delete(f"/v1/phone-numbers/{number}")
+    if not paid:
+        async with world.services.database.writing() as connection:
+            await connection.execute(
+                "UPDATE phone_numbers SET paid_until = now() - interval '1 minute' WHERE id = $1", number
+            )
+    return number
+
+
 async def test_a_restore_takes_nothing_that_nobody_agreed_to(world: World, base_url: str) -> None:
-    alice = await world.person(cents=1000)
-    [item] = await world.stock()
-    number = (await alice.client.post("/v1/phone-numbers", json={"inventory_id": item})).json()["id"]
-    await alice.client.delete(f"/v1/phone-numbers/{number}")
-    async with world.services.database.writing() as connection:
-        await connection.execute("UPDATE phone_numbers SET paid_until = now() - interval '1 minute'")
-    async with agent_of(alice.api_key, base_url) as agent:
+    alice, mallory = await world.person(cents=2 * PRICE + 250), await world.person()
+    item, other = await world.stock(2)
+    number = await released(world, alice, item, paid=False)
+    another = await released(world, alice, other, paid=True)
+    async with agent_of(alice.api_key, base_url) as agent, agent_of(mallory.api_key, base_url) as hers:
         told = await agent.refused("restore_number", number_id=number)
-        assert re.search(r"2\.50 USD.*\(PRICE_CHANGED\)", told)
-        assert (await agent.call("get_credits"))["balance_cents"] == 1000 - PRICE
-        await agent.call("restore_number", number_id=number, max_total_cents=250)
-        assert (await agent.call("get_credits"))["balance_cents"] == 1000 - PRICE - 250
+        assert re.search(r"2\.50 USD.*\(PRICE_CHANGED\).* Call preview_restore", told)
+        assert "(PRICE_CHANGED)" in await agent.refused("restore_number", number_id=number, max_total_cents=250)
+        preview = await agent.call("preview_restore", number_id=number)
+        assert (preview["number"], preview["total_cents"], preview["currency"]) == ("+442079460000", 250, "USD")
+        assert "2.50 USD" in preview["next"]
+        token = {"confirmation_token": preview["confirmation_token"]}
+        assert (await agent.call("get_credits"))["balance_cents"] == 250
+        assert (await agent.call("show_number", number_id=number))["status"] == "released"
+
+        assert "for something else" in await agent.refused("buy_number", **token)
+        assert "is for +442079460000" in await agent.refused("restore_number", number_id=another, **token)
+        for bad in ("", "yes", token["confirmation_token"][:-8]):
+            assert "Call preview_restore" in await agent.refused(
+                "restore_number", number_id=number, confirmation_token=bad
+            )
+        assert "NUMBER_NOT_FOUND" in await hers.refused("preview_restore", number_id=number)
+        assert "no confirmation token" in await hers.refused("restore_number", number_id=number, **token)
+
+        free = await agent.call("restore_number", number_id=another)
+        assert free["phone_number"]["status"] == "active"
+        assert "not released" in await agent.refused("preview_restore", number_id=another)
+        assert (await agent.call("get_credits"))["balance_cents"] == 250
+        for _ in range(2):
+            back = await agent.call("restore_number", number_id=number, **token)
+            assert back["phone_number"]["status"] == "active"
+        assert (await agent.call("get_credits"))["balance_cents"] == 0
+        await alice.client.delete(f"/v1/phone-numbers/{number}")
+        stale = await agent.refused("restore_number", number_id=number, **token)
+        assert "has changed since preview_restore" in stale
+    await assert_invariants(world)
+
+
+async def test_a_restore_that_was_refused_is_previewed_anew(world: World, base_url: str) -> None:
+    alice = await world.person(cents=PRICE)
+    [item] = await world.stock()
+    number = await released(world, alice, item, paid=False)
+    async with agent_of(alice.api_key, base_url) as agent:
+        token = (await agent.call("preview_restore", number_id=number))["confirmation_token"]
+        short = await agent.refused("restore_number", number_id=number, confirmation_token=token)
+        assert re.search(
+            r"\(INSUFFICIENT_BALANCE\).* call preview_restore again: this token keeps its refusal\.", short
+        )
+        await world.fund(alice.organization_id, 250)
+        again = (await agent.call("preview_restore", number_id=number))["confirmation_token"]
+        back = await agent.call("restore_number", number_id=number, confirmation_token=again)
+        assert back["phone_number"]["status"] == "active"
 
 
 async def test_tools_say_what_they_do_and_how_it_is_undone(world: World, base_url: str) -> None:
@@ -150,13 +202,14 @@ async def test_tools_say_what_they_do_and_how_it_is_undone(world: World, base_ur
     assert set(tools) == {
         *("search_numbers", "list_numbers", "show_number", "configure_number", "test_route", "list_endpoints"),
         *("get_credits", "quote_number", "cancel_quote", "buy_number", "preview_release", "release_number"),
-        "restore_number",
+        *("preview_restore", "restore_number"),
     }
     for tool in tools.values():
         hints = tool.annotations
         assert hints is not None
         assert hints.title
         assert hints.open_world_hint is False
+        assert hints.idempotent_hint is True
         assert tool.description
         assert "context" not in tool.input_schema["properties"]
         for name, field in tool.input_schema["properties"].items():
@@ -169,6 +222,7 @@ async def test_tools_say_what_they_do_and_how_it_is_undone(world: World, base_ur
     assert {name for name, tool in tools.items() if tool.annotations and tool.annotations.destructive_hint} == {
         "buy_number",
         "release_number",
+        "restore_number",
     }
 
 

@@ -1,4 +1,5 @@
-"""What did the agent see before it agreed? A token holds it, signed with the API key: no token, no purchase or release.
+"""What did the agent see before it agreed? A token holds it, signed with the API key. Without one nothing is bought,
+released or paid for.
 
 Nothing is kept here: any process that is given the same key can read it.
 """
@@ -39,7 +40,17 @@ class Foreseen(Struct, frozen=True, kw_only=True, tag="release"):
     expires_at: datetime
 
 
-Confirmation = TypeVar("Confirmation", Quoted, Foreseen)
+class Restorable(Struct, frozen=True, kw_only=True, tag="restore"):
+    """A released number, as it was when it was told what taking it back costs at most."""
+
+    number_id: str
+    number: str
+    total_cents: int
+    updated_at: datetime
+    expires_at: datetime
+
+
+Confirmation = TypeVar("Confirmation", Quoted, Foreseen, Restorable)
 
 KEEPS_REFUSED = frozenset(
     {
@@ -49,7 +60,7 @@ KEEPS_REFUSED = frozenset(
 )
 """What somebody can settle; but the token, whose name is the idempotency key, goes on being refused for it."""
 
-FIRST = {Quoted: "quote_number", Foreseen: "preview_release"}
+FIRST = {Quoted: "quote_number", Foreseen: "preview_release", Restorable: "preview_restore"}
 """The tool that gives the token."""
 
 
@@ -57,7 +68,7 @@ class NotConfirmed(ValueError):
     """The token is none, is of another key, or is too old; the message says what to do."""
 
 
-def signed(confirmation: Quoted | Foreseen, api_key: str) -> str:
+def signed(confirmation: Quoted | Foreseen | Restorable, api_key: str) -> str:
     content = msgspec.json.encode(confirmation)
     return base64.urlsafe_b64encode(_signature(content, api_key) + content).decode().rstrip("=")
 
@@ -68,7 +79,7 @@ def read(token: str, kind: type[Confirmation], api_key: str, now: datetime) -> C
     content = _content(token, api_key)
     if content is None:
         raise NotConfirmed(f"This is no confirmation token of this API key. {again}.")
-    confirmation = msgspec.json.decode(content, type=Quoted | Foreseen)
+    confirmation = msgspec.json.decode(content, type=Quoted | Foreseen | Restorable)
     if not isinstance(confirmation, kind):
         raise NotConfirmed(f"This confirmation token is for something else. {again}.")
     if confirmation.expires_at <= now:
@@ -84,7 +95,7 @@ def name_of(token: str) -> str:
     return "mcp-" + hashlib.sha256(token.strip().encode()).hexdigest()
 
 
-def anew(kind: type[Quoted]) -> str:
+def anew(kind: type[Quoted | Restorable]) -> str:
     """What to do about a refusal of KEEPS_REFUSED."""
     return f"Once that is settled, call {FIRST[kind]} again: this token keeps its refusal."
 

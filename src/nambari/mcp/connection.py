@@ -69,14 +69,14 @@ class Connection:
 
 
 def tool(
-    title: str, *, reads: bool = False, destroys: bool = False, repeatable: bool = True
+    title: str, *, reads: bool = False, destroys: bool = False
 ) -> Callable[[Callable[Concatenate[Owner, P], Awaitable[Told]]], Callable[Concatenate[Owner, P], Awaitable[Told]]]:
-    """Offer the method. `destroys`: a person should look before; `repeatable`: the same call again does no more."""
+    """Offer the method, which does no more if it is called again. `destroys`: a person should look before."""
     hints = ToolAnnotations(
         title=title,
         read_only_hint=reads,
         destructive_hint=destroys,
-        idempotent_hint=reads or repeatable,
+        idempotent_hint=True,
         open_world_hint=False,
     )
 
@@ -90,8 +90,7 @@ def tool(
             except ApiError as refusal:
                 raise ToolError(sentence(refusal)) from refusal
             except ConnectionFailed as failure:
-                again = " Call the tool again with the same arguments." if hints.idempotent_hint else ""
-                raise ToolError(f"{failure}{again}") from failure
+                raise ToolError(f"{failure} Call the tool again with the same arguments.") from failure
             except (NambariError, ValueError) as failure:
                 raise ToolError(str(failure)) from failure
 

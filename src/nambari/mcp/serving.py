@@ -21,7 +21,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 INSTRUCTIONS = """Nambari sells and runs phone numbers for voice agents. Money is whole cents.
 
 To buy: search_numbers, then quote_number, then have the price confirmed by whoever pays, then buy_number with the
-confirmation_token of the quote. To give a number back: preview_release, have it confirmed, then release_number.
+confirmation_token of the quote. To give a number back: preview_release, have it confirmed, then release_number. To take
+it back again: restore_number; where that costs something, preview_restore gives the price and the token to pay it.
 Each tool that changes something says how to undo it. A refusal is a sentence with a code; it says what to do next."""
 
 

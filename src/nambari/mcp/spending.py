@@ -11,19 +11,24 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from nambari.mcp import confirmations
-from nambari.mcp.confirmations import Foreseen, Quoted
+from nambari.mcp.confirmations import Foreseen, Quoted, Restorable
 from nambari.mcp.connection import Connection, Told, money, sentence, shown, tool
 from nambari.mcp.numbers import NumberId
 from nambari_client import ApiError, NambariError, errors
+from nambari_client.objects import PhoneNumber
 
 HELD_MINUTES = 15
-RELEASE_AGREED_FOR = timedelta(minutes=15)
+AGREED_FOR = timedelta(minutes=15)
+NO_CREDITS_ALONE = (
+    "Without a confirmation_token restore_number takes no credits. Call preview_restore, have the price confirmed by"
+    " whoever pays, and pass its token."
+)
 
 Token = Annotated[str, Field(description="The confirmation_token that the first step answered, exactly as it is.")]
 
 
 @contextmanager
-def keeping_refusals(kind: type[Quoted]) -> Iterator[None]:
+def keeping_refusals(kind: type[Quoted | Restorable]) -> Iterator[None]:
     """Around what is done in the name of a token: a refusal that the token keeps says so."""
     try:
         yield
@@ -31,6 +36,10 @@ def keeping_refusals(kind: type[Quoted]) -> Iterator[None]:
         if refusal.code not in confirmations.KEEPS_REFUSED:
             raise
         raise ToolError(f"{sentence(refusal)} {confirmations.anew(kind)}") from refusal
+
+
+def taken_back(restored: PhoneNumber) -> Told:
+    return {"phone_number": shown(restored), "undo": f"preview_release with number_id {restored.id}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +126,7 @@ class Spending:
         async with self.connection.client(context) as client:
             number = await client.get_phone_number(number_id)
             foreseen = await client.foresee_release(number_id)
-        expires_at = self.connection.clock() + RELEASE_AGREED_FOR
+        expires_at = self.connection.clock() + AGREED_FOR
         agreed = Foreseen(
             number_id=number_id, number=number.number, updated_at=number.updated_at, expires_at=expires_at
         )
@@ -145,26 +154,73 @@ class Spending:
             released = await client.release_phone_number(agreed.number_id)
         return {"phone_number": shown(released), "undo": f"restore_number with number_id {released.id}"}
 
-    @tool("Take a released number back", repeatable=False)
+    @tool("See what a restore would take", reads=True)
+    async def preview_restore(self, context: Context[Any, Any], number_id: NumberId) -> Told:
+        """What taking a released number back costs at most, and the token that restore_number needs to pay it.
+
+        Nothing is taken, and the number is not held. Mostly a restore is free: try restore_number alone first.
+        """
+        async with self.connection.client(context) as client:
+            number = await client.get_phone_number(number_id)
+        if number.status != "released":
+            raise ValueError(f"{number.number} is {number.status}, and not released: there is nothing to take back.")
+        agreed = Restorable(
+            number_id=number_id,
+            number=number.number,
+            total_cents=number.monthly_cost_cents,
+            updated_at=number.updated_at,
+            expires_at=self.connection.clock() + AGREED_FOR,
+        )
+        return {
+            "number": number.number,
+            "total_cents": agreed.total_cents,
+            "currency": number.currency,
+            "confirmation_token": confirmations.signed(agreed, self.connection.key(context)),
+            "next": f"To take {number.number} back costs {money(agreed.total_cents, number.currency)} if the month that"
+            " was paid is over, and else nothing. If that is agreed to, call restore_number with the number_id and the"
+            " confirmation_token.",
+        }
+
+    @tool("Take a released number back", destroys=True)
     async def restore_number(
-        self,
-        context: Context[Any, Any],
-        number_id: NumberId,
-        max_total_cents: Annotated[
-            int,
-            Field(
-                ge=0, description="The most it may take. Mostly it takes nothing; a month, where the paid one is over."
-            ),
-        ] = 0,
+        self, context: Context[Any, Any], number_id: NumberId, confirmation_token: Token | None = None
     ) -> Told:
         """Take back a number that was released, within 10 days and while nobody else has it; with all that it had.
 
-        It takes no credits unless max_total_cents allows it: if it would, the refusal names the price. Have that
-        confirmed by whoever pays. To undo it, call preview_release and release_number.
+        Without a confirmation_token it takes no credits: where it would, the refusal names the price, and
+        preview_restore gives the token. Called again with the same token it never takes twice. To undo it, call
+        preview_release and release_number; what was paid does not come back.
         """
+        if confirmation_token is not None:
+            return await self._restore_as_agreed(context, number_id, confirmation_token)
         async with self.connection.client(context) as client:
-            restored = await client.restore_phone_number(number_id, max_total_cents=max_total_cents)
-        return {"phone_number": shown(restored), "undo": f"preview_release with number_id {restored.id}"}
+            try:
+                restored = await client.restore_phone_number(number_id, max_total_cents=0)
+            except errors.PriceChanged as dear:
+                raise ToolError(f"{dear.sentence} ({dear.code}) {NO_CREDITS_ALONE}") from dear
+        return taken_back(restored)
+
+    async def _restore_as_agreed(self, context: Context[Any, Any], number_id: str, token: str) -> Told:
+        agreed = self._read(context, token, Restorable)
+        if agreed.number_id != number_id:
+            raise confirmations.NotConfirmed(
+                f"This confirmation token is for {agreed.number}, {agreed.number_id}: nothing was done. Call"
+                " preview_restore for the number that you mean."
+            )
+        async with self.connection.client(context) as client:
+            number = await client.get_phone_number(number_id)
+            if number.status == "released" and number.updated_at != agreed.updated_at:
+                raise confirmations.NotConfirmed(
+                    f"{agreed.number} has changed since preview_restore looked at it, and was not taken back. Call"
+                    " preview_restore again, and have it confirmed anew."
+                )
+            with keeping_refusals(Restorable):
+                restored = await client.restore_phone_number(
+                    number_id,
+                    max_total_cents=agreed.total_cents,
+                    idempotency_key=confirmations.name_of(token),
+                )
+        return taken_back(restored)
 
     def _read(
         self, context: Context[Any, Any], token: str, kind: type[confirmations.Confirmation]
