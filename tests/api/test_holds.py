@@ -270,6 +270,21 @@ async def test_the_list_is_newest_first_and_paged(moving: MovingWorld) -> None:
     assert faults(await alice.client.get("/v1/holds?limit=101")) == {"limit": "must be at most 100"}
 
 
+async def test_a_hold_that_ends_between_two_pages_keeps_its_place(moving: MovingWorld) -> None:
+    alice, mallory, items = await moving.person(), await moving.person(), await moving.stock(3)
+    made = []
+    for item, minutes in zip(items, (60, 5, 60), strict=False):
+        made.append((await held(alice, item, minutes=minutes))["id"])
+        moving.clock.now += timedelta(seconds=1)
+    oldest, ending, newest = made
+    assert await holds(alice, "?limit=2") == [newest, ending]
+    moving.clock.now += timedelta(minutes=10)
+    rest = (await alice.client.get(f"/v1/holds?limit=2&starting_after={ending}")).json()
+    assert ([each["id"] for each in rest["holds"]], rest["total"], rest["has_more"]) == ([oldest], 2, False)
+    assert await holds(alice) == [newest, oldest]
+    assert set(faults(await mallory.client.get(f"/v1/holds?starting_after={ending}"))) == {"starting_after"}
+
+
 async def test_which_scopes_it_takes(world: World) -> None:
     alice, [item] = await world.person(), await world.stock()
     reader = await world.person(alice.organization_id, scopes=("numbers:read",))

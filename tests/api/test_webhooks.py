@@ -225,6 +225,16 @@ async def test_the_log_by_status_and_page(world: World) -> None:
     assert (len(page["deliveries"]), page["total"], page["has_more"]) == (2, 3, True)
     rest = (await alice.client.get(f"{path}?starting_after={page['deliveries'][-1]['id']}")).json()
     assert (len(rest["deliveries"]), rest["has_more"]) == (1, False)
+    async with world.services.database.writing() as connection:
+        await connection.execute(
+            "UPDATE deliveries SET status = 'delivered', next_attempt_at = NULL WHERE id = $1",
+            page["deliveries"][-1]["id"],
+        )  # the cursor itself goes
+    rest = (await alice.client.get(f"{path}?status=pending&starting_after={page['deliveries'][-1]['id']}")).json()
+    assert (len(rest["deliveries"]), rest["total"], rest["has_more"]) == (1, 2, False)
+    other = await hook(alice, events=["endpoint.*"])
+    wrong = f"/v1/webhooks/{other['id']}/deliveries?starting_after={page['deliveries'][-1]['id']}"
+    assert faults(await alice.client.get(wrong)) == {"starting_after": "is no id of this list"}
     assert (await alice.client.get(f"{path}?status=failed")).json()["deliveries"] == []
     assert list(faults(await alice.client.get(f"{path}?status=lost"))) == ["status"]
 

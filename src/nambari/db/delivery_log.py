@@ -41,14 +41,14 @@ async def page(
     starting_after: str | None,
 ) -> Page[dict[str, Any]]:
     """Newest event first. Raises UnknownCursor."""
-    where = """
-        d.organization_id = $1 AND d.environment = $2 AND d.webhook_id = $3 AND ($4::text IS NULL OR d.status = $4)
-    """
+    log = "d.organization_id = $1 AND d.environment = $2 AND d.webhook_id = $3"
+    where = f"{log} AND ($4::text IS NULL OR d.status = $4)"
     values = (organization_id, environment, webhook_id, status)
     cursor = None
     if starting_after is not None:
+        # Whatever its status is by now: it may have been delivered since its page was read.
         cursor = await connection.fetchval(
-            f"SELECT d.position FROM deliveries AS d WHERE {where} AND d.id = $5", *values, starting_after
+            f"SELECT d.position FROM deliveries AS d WHERE {log} AND d.id = $4", *values[:3], starting_after
         )
         if cursor is None:
             raise UnknownCursor

@@ -110,24 +110,30 @@ async def page(
     offset: int,
     starting_after: str | None,
 ) -> Page[Hold]:
-    """The live ones, newest first: so few that all are read. Raises UnknownCursor."""
+    """The live ones, newest first: so few that all are read. Raises UnknownCursor.
+
+    The cursor has its place also when it has ended, until it is forgotten.
+    """
     rows = await connection.fetch(
         f"""
-        SELECT {_COLUMNS} FROM holds WHERE organization_id = $1 AND environment = $2 AND expires_at > $3
+        SELECT {_COLUMNS} FROM holds
+        WHERE organization_id = $1 AND environment = $2 AND (expires_at > $3 OR id = $4)
         ORDER BY created_at DESC, id DESC
         """,
         organization_id,
         environment,
         now,
+        starting_after,
     )
-    holds = [_hold(row) for row in rows]
-    first = offset
+    read = [_hold(row) for row in rows]
+    live = [each for each in read if each.expires_at > now]
+    following = live
     if starting_after is not None:
-        place = next((place for place, each in enumerate(holds) if each.id == starting_after), None)
+        place = next((place for place, each in enumerate(read) if each.id == starting_after), None)
         if place is None:
             raise UnknownCursor
-        first += place + 1
-    return Page(holds[first : first + limit], len(holds), has_more=len(holds) > first + limit)
+        following = [each for each in read[place + 1 :] if each.expires_at > now]
+    return Page(following[offset : offset + limit], len(live), has_more=len(following) > offset + limit)
 
 
 async def forget_of_all(connection: Connection, before: datetime, limit: int) -> int:
