@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright
 from tests.api.serving import serving
 from tests.cast import World
 from tests.conftest import started
@@ -44,8 +45,13 @@ class Visitor:
         return answer
 
     async def post(self, path: str, fields: dict[str, Any] | None = None, **more: Any) -> httpx2.Response:
-        """Lists are several fields of one name."""
-        return await self.client.post(path, data={"form_token": self.token, **(fields or {}), **more})
+        """Lists are several fields of one name. A form that was accepted leads to a page that says so, and is one."""
+        answer = await self.client.post(path, data={"form_token": self.token, **(fields or {}), **more})
+        if answer.status_code == 303:
+            landed = await self.client.get(answer.headers["location"], follow_redirects=True)
+            assert landed.status_code == 200, f"{path} led to {landed.url}, which answers {landed.status_code}"
+            assert ("done=" in answer.headers["location"]) <= ('role="status"' in landed.text), landed.url
+        return answer
 
     async def sign_in(self, api_key: str) -> httpx2.Response:
         await self.get("/console/sign-in")
@@ -128,6 +134,12 @@ class Site:
     browser: Browser
     contexts: list[BrowserContext] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    """Pages that said no, by status and path. A test that brings one about takes it from here."""
+
+    def take_refused(self) -> list[tuple[int, str]]:
+        taken, self.refused = self.refused, []
+        return taken
 
     async def page(self, **options: Any) -> Page:
         """A browser of its own. What its console says, such as a breach of the page's own policy, is noted."""
@@ -137,7 +149,12 @@ class Site:
         page = await context.new_page()
         page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("response", self._note)
         return page
+
+    def _note(self, response: Response) -> None:
+        if response.status >= 400:
+            self.refused.append((response.status, urlsplit(response.url).path))
 
     async def signed_in(self, api_key: str, **options: Any) -> Page:
         page = await self.page(**options)
@@ -163,3 +180,4 @@ async def site(town: Town, dsn: str, settings: Settings, chromium: Browser) -> A
         for context in made.contexts:
             await context.close()
         assert [each for each in made.said if "status of 4" not in each] == []
+        assert made.refused == [], "pages that the test did not expect to say no"

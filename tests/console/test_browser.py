@@ -108,6 +108,7 @@ async def test_the_refusals_are_pages_that_lead_on(site: Site) -> None:
     await expect(two.get_by_role("heading", name="Somebody else was faster")).to_be_visible()
     await two.get_by_role("link", name="Others in United Kingdom").click()
     await expect(two.get_by_role("button", name="Choose").first).to_be_visible()
+    assert [status for status, _ in site.take_refused()] == [400, 400, 404]
     await assert_invariants(site.town)
 
 
@@ -118,6 +119,7 @@ async def test_signing_in_and_out_and_a_key_that_is_revoked(site: Site) -> None:
     await page.get_by_label("API key").fill("kros_live_" + "0" * 32)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("alert")).to_contain_text("not known here")
+    assert site.take_refused() == [(401, "/console/sign-in")]
     await page.get_by_label("API key").fill(alice.api_key)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", name="Credits")).to_be_visible()
@@ -271,6 +273,10 @@ async def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(site: Site) -
     for page, paths in ((customer, hers), (operator, operators)):
         for path in paths:
             await _look(page, f"{site.url}{path}")
+    assert site.take_refused() == [
+        *((400, "/console/numbers"), (404, "/console/buy/inv_none"), (404, "/console/nowhere")),
+        (404, "/console/operator/nowhere"),
+    ]
 
 
 async def test_axe_would_find_something(site: Site) -> None:

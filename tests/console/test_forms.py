@@ -4,9 +4,12 @@ import re
 from typing import Any
 
 import pytest
+from markupsafe import escape
 from tests.cast import READ_ONLY, assert_invariants
 from tests.console.conftest import Town, Visitor
+from tests.console.test_sessions import PAGES
 
+from nambari.console.pages import SENTENCES
 from nambari.domain.access import Environment
 from nambari.operations.deliver import place
 
@@ -129,6 +132,17 @@ async def test_a_number_is_released_after_it_is_told_what_goes_and_restored(town
     history = (await alice.client.get(f"/v1/phone-numbers/{number_id}/history")).json()["history"]
     assert {each["key_id"] for each in history} == {alice.key_id}
     await assert_invariants(town)
+
+
+async def test_every_page_takes_what_a_form_says_of_it(town: Town) -> None:
+    visitor = await town.at_the_console((await town.person()).api_key)
+    operator = await town.operators_visit()
+    for path in (*PAGES, "operator", *(f"operator/{name}" for name in ("kyc", "porting", "organizations", "numbers"))):
+        for word, sentence in SENTENCES.items():
+            page = await (operator if path.startswith("operator") else visitor).get(f"/console/{path}?done={word}")
+            assert (page.status_code, escape(sentence) in page.text) == (200, True), (path, word)
+    refused = await visitor.get("/console/credits?offset=x&done=test-credits")
+    assert (refused.status_code, SENTENCES["test-credits"] in refused.text) == (400, False)
 
 
 async def test_filters_that_are_none_are_told_and_break_nothing(town: Town) -> None:

@@ -108,6 +108,7 @@ async def test_pictures_of_the_console_are_taken(site: Site, tmp_path: Path) -> 
     poor = await site.signed_in((await site.town.person(cents=200)).api_key)
     await poor.goto(f"{site.url}/console/buy/{items[-1]}")
     await _shoot(poor, folder, "refused")
+    assert site.take_refused() == [(400, f"/console/buy/{items[-1]}")] * 2
 
     operator = await site.signed_in_operator()
     for variant in ({}, {"dark": True}, {"phone": True}):

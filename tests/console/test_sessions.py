@@ -14,7 +14,7 @@ from nambari.domain.access import hash_secret
 from nambari.operations import forget, keys, operators
 from nambari.settings import Settings
 
-PAGES = ("numbers", "buy", "endpoints", "credits", "events", "webhooks", "keys", "kyc")
+PAGES = ("numbers", "buy", "porting", "endpoints", "credits", "events", "webhooks", "keys", "kyc")
 
 
 async def test_who_signs_in_gets_a_cookie_that_tells_nothing(town: Town) -> None:

@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from nambari.api.queries import NumberSearch
 from nambari.api.requests import is_id_form
 from nambari.api.shapes import NumberOrder
-from nambari.console.forms import Asked, as_body, as_query
+from nambari.console.forms import DONE, Asked, as_body, as_query
 from nambari.console.pages import page
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import asking, attempt, enter, redirect, visit
@@ -34,7 +34,7 @@ async def search_numbers(request: Asked) -> Response[str]:
     """Countries first; then what is for sale there."""
     here = visit(request)
     who, now = here.caller, here.services.clock()
-    asked = {name: value for name, value in request.query_params.items() if value and name not in {"offset", "done"}}
+    asked = {name: value for name, value in request.query_params.items() if value and name not in {"offset", DONE}}
     problem, found, search = None, None, None
     if asked:
         try:

@@ -15,6 +15,8 @@ from nambari.domain.money import MOST_CENTS
 from nambari.domain.refusals import UnsupportedMediaType, invalid
 
 MOST_FIELDS = 100
+DONE = "done"
+"""The parameter by which a form tells the page that it leads to what was done."""
 _AMOUNT = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2}))?")
 
 Asked = Request[Any, Any, Any]
@@ -78,8 +80,10 @@ def as_body(values: dict[str, Any], shape: type[Shape]) -> Shape:
 
 
 def as_query(request: Asked, shape: type[Shape]) -> Shape:
-    """The parameters of a page, of which empty ones ask nothing. Raises ValidationError."""
-    return query_of(form_of(request.scope["query_string"]).values(), shape)
+    """The parameters of a page, of which empty ones ask nothing, nor what a form said of it. Raises ValidationError."""
+    values = form_of(request.scope["query_string"]).values()
+    values.pop(DONE, None)
+    return query_of(values, shape)
 
 
 def cents_of(text: str) -> int:

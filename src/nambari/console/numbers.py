@@ -9,7 +9,7 @@ from nambari.api import shapes_of_time
 from nambari.api.queries import NumberListing
 from nambari.api.requests import is_id_form
 from nambari.api.shapes import NumberChanges
-from nambari.console.forms import Asked, Form, as_body, as_query
+from nambari.console.forms import DONE, Asked, Form, as_body, as_query
 from nambari.console.pages import page, spoken
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import asking, attempt, enter, redirect, visit
@@ -74,7 +74,7 @@ async def _list(request: Asked) -> Response[str]:
         found=found,
         offset=asked.offset,
         shown=SHOWN,
-        asked={name: value for name, value in request.query_params.items() if value and name not in {"offset", "done"}},
+        asked={name: value for name, value in request.query_params.items() if value and name not in {"offset", DONE}},
         endpoints=own,
         names={each.id: each.name for each in own},
         statuses=[(each.value, spoken(each).capitalize()) for each in NumberStatus],

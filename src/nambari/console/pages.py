@@ -10,7 +10,7 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 from litestar import Response
 
-from nambari.console.forms import Asked
+from nambari.console.forms import DONE, Asked
 from nambari.console.visit import VISITOR_COOKIE, Visit, is_https, set_cookie, visit_of
 from nambari.domain.access import Scope
 from nambari.domain.e164 import country_name, written
@@ -61,7 +61,7 @@ OPERATOR_PLACES = (
     Place("/console/operator/numbers", "Numbers in trouble", "alert", ""),
 )
 TYPES = {"local": "Local", "mobile": "Mobile", "toll_free": "Toll-free"}
-DONE = {
+SENTENCES = {
     "bought": "The number is yours. Calls to it go where you pointed it from this moment on.",
     "configured": "Saved. It holds for the next call.",
     "released": "The number is released. You can take it back for 10 days while nobody else has it.",
@@ -102,6 +102,7 @@ def page(
         .render(
             **{"given": {}, **context},
             **_common(request, here),
+            done=SENTENCES.get(request.query_params.get(DONE, "")) if status < 400 else None,
             problem=problem,
             faults=_faults(problem),
         )
@@ -125,7 +126,6 @@ def _common(request: Asked, here: Visit | None) -> dict[str, Any]:
         "money": lambda cents: display(cents, services.settings.currency),
         "new_once": lambda: services.new_id("once"),
         "now": services.clock(),
-        "done": DONE.get(request.query_params.get("done", "")),
     }
 
 
