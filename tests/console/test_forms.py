@@ -117,6 +117,40 @@ async def test_a_number_is_configured_and_what_is_wrong_stands_at_its_field(town
     assert (locked.status_code, "deletion lock is on" in locked.text) == (409, True)
 
 
+async def many_endpoints(town: Town, like: str, count: int) -> None:
+    """Newer ones than this, all the organization's."""
+    async with town.services.database.writing() as connection:
+        await connection.execute(
+            "INSERT INTO endpoints SELECT (jsonb_populate_record(e, jsonb_build_object('id', 'ep_' || n, 'name', 'No ' "
+            "|| n, 'created_at', e.created_at + n * interval '1 second'))).* FROM endpoints AS e, "
+            "generate_series(1, $2::int) AS n WHERE e.id = $1",
+            like,
+            count,
+        )
+
+
+async def test_an_endpoint_stays_a_choice_however_many_came_after_it(town: Town) -> None:
+    """Or saving a label would point the number nowhere: a browser sends the first choice where none is selected."""
+    visitor = await town.at_the_console((await town.person()).api_key)
+    first, second = await town.stock(2)
+    await visitor.post("/console/endpoints/new/custom", name="The first", url="sip:a@agent.example.com", active="1")
+    endpoint_id = await town.value("SELECT id FROM endpoints")
+    number_id = await bought(town, visitor, first, endpoint_id=endpoint_id)
+    chosen, option = f'<option value="{endpoint_id}" selected>The first</option>', f'<option value="{endpoint_id}"'
+    await many_endpoints(town, endpoint_id, 999)
+    for path in (f"numbers/{number_id}", "numbers", f"numbers?endpoint_id={endpoint_id}"):
+        assert chosen in (await visitor.get(f"/console/{path}")).text, path
+    assert option in (await visitor.get(f"/console/buy/{second}")).text
+    assert "There are more" in (await visitor.get("/console/numbers")).text
+    await town.fetch("DELETE FROM endpoints WHERE id <> $1", endpoint_id)
+    await many_endpoints(town, endpoint_id, 1000)
+    for path in (f"numbers/{number_id}", f"numbers?endpoint_id={endpoint_id}"):
+        page = (await visitor.get(f"/console/{path}")).text
+        assert (chosen in page, "The 1,000 newest" in page) == (True, True), path
+    page = (await visitor.get(f"/console/buy/{second}")).text
+    assert (option in page, "The 1,000 newest" in page) == (False, True)
+
+
 async def test_a_number_is_released_after_it_is_told_what_goes_and_restored(town: Town) -> None:
     alice = await town.person()
     visitor = await town.at_the_console(alice.api_key)

@@ -8,11 +8,12 @@ from litestar.params import FromPath
 from nambari.api.queries import NumberSearch
 from nambari.api.requests import is_id_form
 from nambari.api.shapes import NumberOrder
+from nambari.console.endpoints import choices
 from nambari.console.forms import DONE, Asked, as_body, as_query
 from nambari.console.pages import page
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import asking, attempt, enter, redirect, visit
-from nambari.db import endpoints, holds, inventory, kyc, purchases
+from nambari.db import holds, inventory, kyc, purchases
 from nambari.domain.access import Scope
 from nambari.domain.e164 import country_name
 from nambari.domain.hold import MOST_HOLDS, USUAL_MINUTES, Hold
@@ -26,7 +27,6 @@ from nambari.operations.hold import hold, let_go
 from nambari.operations.purchase import purchase, quote
 
 SHOWN = 20
-MOST_ENDPOINTS = 100
 
 
 @get("/console/buy", scope=Scope.NUMBERS_READ)
@@ -134,13 +134,7 @@ async def _confirm(request: Asked, inventory_id: str, problem: Refusal | None = 
     facts = await _facts(request, inventory_id)
     async with here.services.database.reading() as connection:
         kept_back = [each for each in await _holds(connection, request) if each.inventory_id == inventory_id]
-        own = await endpoints.page(
-            connection,
-            *here.caller.tenant,
-            limit=MOST_ENDPOINTS,
-            offset=0,
-            starting_after=None,
-        )
+        own = await choices(connection, request)
     return page(
         request,
         "confirm.html",
@@ -150,7 +144,8 @@ async def _confirm(request: Asked, inventory_id: str, problem: Refusal | None = 
         quoted=quoted,
         item=quoted.item,
         hold=kept_back[0] if kept_back else None,
-        endpoints=[(each.id, each.name) for each in own.items] if here.may(Scope.ENDPOINTS_READ) else [],
+        names=own.names,
+        names_hint=own.hint,
         given=here.form.values() if here.form else {"allow_inbound": "1", "allow_outbound": "1"},
         available_cents=facts.available_cents if here.may(Scope.BILLING_READ) else None,
     )

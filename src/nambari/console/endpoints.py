@@ -1,6 +1,7 @@
 """The pages of endpoints: where calls go. Each platform asks for its own fields."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
@@ -13,6 +14,7 @@ from nambari.console.pages import page
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import attempt, enter, redirect, visit
 from nambari.db import endpoints, phone_numbers
+from nambari.db.engine import Connection
 from nambari.db.phone_numbers import Filter
 from nambari.domain import endpoint as domain
 from nambari.domain.access import Scope
@@ -24,6 +26,7 @@ from nambari.operations.configure import endpoint_not_found
 from nambari.operations.endpoints import MadeEndpoint, create, delete, update
 
 SHOWN = 25
+MOST_CHOICES = 1000
 KINDS = {
     "elevenlabs": ("ElevenLabs", "An agent of ElevenLabs, to which the number is imported there."),
     "vapi": ("Vapi", "A SIP number of Vapi, or a trunk of your own there."),
@@ -32,6 +35,27 @@ KINDS = {
     "custom": ("Any SIP address", "Your own agent, PBX or LiveKit server."),
     "webhook": ("Webhook", "An https address that is told of the call and asked where it goes."),
 }
+
+
+class Choices(NamedTuple):
+    """The endpoints that a number can be pointed at. `hint` says so where these are not all."""
+
+    names: dict[str, str]
+    hint: str | None = None
+
+
+async def choices(connection: Connection, request: Asked, chosen: Iterable[str | None] = ()) -> Choices:
+    """The newest, and what is chosen already, which no form may lose; none where the key may not see endpoints."""
+    here = visit(request)
+    if not here.may(Scope.ENDPOINTS_READ):
+        return Choices({})
+    tenant = here.caller.tenant
+    found = await endpoints.page(connection, *tenant, limit=MOST_CHOICES, offset=0, starting_after=None)
+    names = {each.id: each.name for each in found.items}
+    older = {each for each in chosen if each and each not in names}
+    if older:
+        names |= await endpoints.names(connection, *tenant, older)
+    return Choices(names, f"The {MOST_CHOICES:,} newest; any other over the API." if found.has_more else None)
 
 
 @get("/console/endpoints", scope=Scope.ENDPOINTS_READ)

@@ -1,5 +1,6 @@
 """The pages of the numbers that are held: find them, point them somewhere, look into them, give them up."""
 
+from itertools import islice
 from typing import Any
 
 from litestar import Response, Router, get, post
@@ -9,14 +10,14 @@ from nambari.api import shapes_of_time
 from nambari.api.queries import NumberListing
 from nambari.api.requests import is_id_form
 from nambari.api.shapes import NumberChanges
+from nambari.console.endpoints import choices
 from nambari.console.forms import DONE, Asked, Form, as_body, as_query
 from nambari.console.pages import page, spoken
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import asking, attempt, enter, redirect, visit
-from nambari.db import endpoints, events, phone_numbers
+from nambari.db import events, phone_numbers
 from nambari.db.phone_numbers import Filter
 from nambari.domain.access import Scope
-from nambari.domain.endpoint import Endpoint
 from nambari.domain.lifecycle import NumberStatus
 from nambari.domain.phone_number import FIELDS, PhoneNumber
 from nambari.domain.refusals import Refusal, ValidationError
@@ -29,7 +30,7 @@ from nambari.operations.restore import restore
 from nambari.operations.route import foresee as foresee_route
 
 SHOWN = 25
-MOST_ENDPOINTS = 100
+CHOICES_IN_PLACE = 100
 HISTORY_SHOWN = 20
 
 
@@ -63,34 +64,31 @@ async def _list(request: Asked) -> Response[str]:
             offset=asked.offset,
             starting_after=None,
         )
-        own = await _endpoints(connection, request)
+        numbers = [dict(zip(FIELDS, values, strict=False)) for values in found.items]
+        own = await choices(connection, request, [asked.endpoint_id, *(each["endpoint_id"] for each in numbers)])
     return page(
         request,
         "numbers.html",
         status=status_of(problem) if problem else 200,
         problem=problem,
         sentence=words(problem) if problem else None,
-        numbers=[dict(zip(FIELDS, values, strict=False)) for values in found.items],
+        numbers=numbers,
         found=found,
         offset=asked.offset,
         shown=SHOWN,
         asked={name: value for name, value in request.query_params.items() if value and name not in {"offset", DONE}},
-        endpoints=own,
-        names={each.id: each.name for each in own},
+        names=own.names,
+        names_hint=own.hint,
+        in_place={each["id"]: _in_place(own.names, each["endpoint_id"]) for each in numbers},
+        in_place_hint="There are more on the number's own page." if len(own.names) > CHOICES_IN_PLACE else None,
         statuses=[(each.value, spoken(each).capitalize()) for each in NumberStatus],
     )
 
 
-async def _endpoints(connection: Any, request: Asked) -> list[Endpoint]:
-    """Those that a number can be pointed at, as far as the key may see them."""
-    here = visit(request)
-    if not here.may(Scope.ENDPOINTS_READ):
-        return []
-    who = here.caller
-    found = await endpoints.page(
-        connection, who.organization_id, who.environment, limit=MOST_ENDPOINTS, offset=0, starting_after=None
-    )
-    return found.items
+def _in_place(names: dict[str, str], chosen: str | None) -> dict[str, str]:
+    """The choices of one line of the list, which has many: the newest endpoints, and the one that is chosen."""
+    few = dict(islice(names.items(), CHOICES_IN_PLACE))
+    return few | {chosen: names[chosen]} if chosen in names else few
 
 
 @get("/console/numbers/{number_id:str}", scope=Scope.NUMBERS_READ)
@@ -108,7 +106,7 @@ async def _show(
         found = await phone_numbers.find_with_endpoint(connection, *tenant, number_id)
         if found is None:
             raise number_not_found()
-        own = await _endpoints(connection, request)
+        own = await choices(connection, request, [found[0].endpoint_id])
         history = await events.page(
             connection,
             *tenant,
@@ -127,10 +125,10 @@ async def _show(
         sentence=words(problem) if problem else None,
         item=number,
         endpoint=endpoint,
-        endpoints=own,
         given=given or _given(number),
         history=history,
-        names={each.id: each.name for each in own},
+        names=own.names,
+        names_hint=own.hint,
         steps=steps,
         route=decided if isinstance(decided, Route) else None,
         reject=decided if isinstance(decided, Reject) else None,

@@ -1,5 +1,6 @@
 """SQL of endpoints."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +78,19 @@ async def page(
         offset=offset,
         starting_after=starting_after,
     )
+
+
+async def names(
+    connection: Connection, organization_id: str, environment: Environment, endpoint_ids: Collection[str]
+) -> dict[str, str]:
+    """By id, of those that there are."""
+    rows = await connection.fetch(
+        "SELECT id, name FROM endpoints WHERE organization_id = $1 AND environment = $2 AND id = ANY($3)",
+        organization_id,
+        environment,
+        endpoint_ids,
+    )
+    return {row["id"]: row["name"] for row in rows}
 
 
 async def update(
