@@ -161,10 +161,34 @@ async def test_a_number_is_released_after_it_is_told_what_goes_and_restored(town
     assert await town.value("SELECT status FROM phone_numbers") == "active"
     assert (await visitor.post(f"/console/numbers/{number_id}/release")).status_code == 303
     assert "Restore this number" in (await visitor.get(f"/console/numbers/{number_id}")).text
-    assert (await visitor.post(f"/console/numbers/{number_id}/restore")).status_code == 303
-    assert (await visitor.post(f"/console/numbers/{number_id}/restore")).status_code == 409
+    assert (await visitor.post(f"/console/numbers/{number_id}/restore", max_total_cents="0")).status_code == 303
+    assert (await visitor.post(f"/console/numbers/{number_id}/restore", max_total_cents="0")).status_code == 409
     history = (await alice.client.get(f"/v1/phone-numbers/{number_id}/history")).json()["history"]
     assert {each["key_id"] for each in history} == {alice.key_id}
+    await assert_invariants(town)
+
+
+async def test_a_restore_that_takes_a_month_shows_its_price_and_takes_no_more(town: Town) -> None:
+    alice = await town.person()
+    visitor = await town.at_the_console(alice.api_key)
+    [item] = await town.stock()
+    here = f"/console/numbers/{await bought(town, visitor, item)}"
+    await visitor.post(f"{here}/release")
+    free = (await visitor.get(here)).text
+    assert "Restore this number</button>" in free
+    [most] = re.findall(r'name="max_total_cents" value="(\d+)"', free)
+    assert most == "0"
+    async with town.services.database.writing() as connection:
+        await connection.execute("UPDATE phone_numbers SET paid_until = released_at")
+    late = await visitor.post(f"{here}/restore", max_total_cents=most)
+    assert (late.status_code, "The price has gone up" in late.text) == (409, True)
+    assert "Restore this number for 2.50 USD</button>" in late.text
+    [most] = re.findall(r'name="max_total_cents" value="(\d+)"', late.text)
+    for none in ("", "-1", "a lot"):
+        assert (await visitor.post(f"{here}/restore", max_total_cents=none)).status_code == 400
+    assert await town.value("SELECT status FROM phone_numbers") == "released"
+    assert (await visitor.post(f"{here}/restore", max_total_cents=most)).status_code == 303
+    assert await town.value("SELECT available_cents FROM balances WHERE environment = 'live'") == 1_000_000 - 350 - 250
     await assert_invariants(town)
 
 

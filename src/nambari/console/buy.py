@@ -9,7 +9,7 @@ from nambari.api.queries import NumberSearch
 from nambari.api.requests import is_id_form
 from nambari.api.shapes import NumberOrder
 from nambari.console.endpoints import choices
-from nambari.console.forms import DONE, Asked, as_body, as_query
+from nambari.console.forms import DONE, Asked, as_body, as_query, price_of
 from nambari.console.pages import page
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import asking, attempt, enter, redirect, visit
@@ -183,7 +183,6 @@ async def buy(request: Asked, inventory_id: FromPath[str]) -> Response[str]:
 async def _buy(request: Asked, inventory_id: str) -> PhoneNumber:
     here = visit(request)
     form = here.posted
-    price = form.text("max_total_cents")
     body = as_body(
         {
             "inventory_id": inventory_id,
@@ -191,7 +190,7 @@ async def _buy(request: Asked, inventory_id: str) -> PhoneNumber:
             "allow_inbound": form.ticked("allow_inbound"),
             "allow_outbound": form.ticked("allow_outbound"),
             "label": form.text("label") or None,
-            "max_total_cents": int(price) if price.isascii() and price.isdigit() and len(price) < 15 else -1,
+            "max_total_cents": price_of(form),
         },
         NumberOrder,
     )

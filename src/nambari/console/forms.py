@@ -86,6 +86,12 @@ def as_query(request: Asked, shape: type[Shape]) -> Shape:
     return query_of(values, shape)
 
 
+def price_of(form: Form) -> int:
+    """The price that the page showed, beyond which nothing may be taken. Every shape refuses what is none."""
+    price = form.text("max_total_cents")
+    return int(price) if price.isascii() and price.isdigit() and len(price) < 15 else -1
+
+
 def cents_of(text: str) -> int:
     """`12.50` → 1250. Raises ValidationError."""
     found = _AMOUNT.fullmatch(text)

@@ -11,17 +11,17 @@ from nambari.api.queries import NumberListing
 from nambari.api.requests import is_id_form
 from nambari.api.shapes import NumberChanges
 from nambari.console.endpoints import choices
-from nambari.console.forms import DONE, Asked, Form, as_body, as_query
+from nambari.console.forms import DONE, Asked, Form, as_body, as_query, price_of
 from nambari.console.pages import page, spoken
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import asking, attempt, enter, redirect, visit
-from nambari.db import events, phone_numbers
+from nambari.db import events, phone_numbers, restores
 from nambari.db.phone_numbers import Filter
 from nambari.domain.access import Scope
 from nambari.domain.lifecycle import NumberStatus
 from nambari.domain.phone_number import FIELDS, PhoneNumber
 from nambari.domain.refusals import Refusal, ValidationError
-from nambari.domain.restore import restorable_until
+from nambari.domain.restore import restorable_until, takes_month
 from nambari.domain.routing import Reject, Route
 from nambari.operations import clock
 from nambari.operations.configure import configure, number_not_found
@@ -106,6 +106,7 @@ async def _show(
         found = await phone_numbers.find_with_endpoint(connection, *tenant, number_id)
         if found is None:
             raise number_not_found()
+        paid_until = await restores.paid_until(connection, *tenant, number_id)
         own = await choices(connection, request, [found[0].endpoint_id])
         history = await events.page(
             connection,
@@ -117,6 +118,7 @@ async def _show(
         )
     number, endpoint = found
     _, steps, decided = await foresee_route(here.services, here.caller, number_id)
+    now = await clock.read(here.services, here.caller)
     return page(
         request,
         "number.html",
@@ -134,7 +136,8 @@ async def _show(
         reject=decided if isinstance(decided, Reject) else None,
         sip=f"sip:{number.number}@{here.services.settings.sip_domain}",
         restorable_until=restorable_until(number.released_at) if number.released_at else None,
-        time=await clock.read(here.services, here.caller),
+        restore_cents=number.monthly_cost_cents if paid_until and takes_month(paid_until, now) else 0,
+        time=now,
     )
 
 
@@ -211,13 +214,19 @@ async def release_number(request: Asked, number_id: FromPath[str]) -> Response[s
 
 @post("/console/numbers/{number_id:str}/restore", scope=Scope.NUMBERS_WRITE)
 async def restore_number(request: Asked, number_id: FromPath[str]) -> Response[str]:
+    """For the price that was shown, or not at all."""
     require_id_form(number_id)
-    here = visit(request)
-    now = await clock.read(here.services, here.caller)
-    done = await outcome(restore(here.services, attempt(request), number_id, None, now))
+    done = await outcome(_restore(request, number_id))
     if isinstance(done, Refusal):
         return await _show(request, number_id, done)
     return redirect(f"/console/numbers/{number_id}?done=restored")
+
+
+async def _restore(request: Asked, number_id: str) -> PhoneNumber:
+    here = visit(request)
+    body = as_body({"max_total_cents": price_of(here.posted)}, shapes_of_time.RestoreOrder)
+    now = await clock.read(here.services, here.caller)
+    return (await restore(here.services, attempt(request), number_id, body.max_total_cents, now)).result
 
 
 ROUTER = Router(

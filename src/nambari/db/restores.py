@@ -54,6 +54,19 @@ async def facts(
     )
 
 
+async def paid_until(
+    connection: Connection, organization_id: str, environment: Environment, number_id: str
+) -> datetime | None:
+    """The end of the month that is paid, also of a number that is released."""
+    found: datetime | None = await connection.fetchval(
+        "SELECT paid_until FROM phone_numbers WHERE organization_id = $1 AND environment = $2 AND id = $3",
+        organization_id,
+        environment,
+        number_id,
+    )
+    return found
+
+
 async def write(connection: Connection, organization_id: str, environment: Environment, restored: Restored) -> None:
     """The stock in service and the number active. The caller holds both rows."""
     number = restored.number

@@ -40,6 +40,11 @@ def restorable_until(released_at: datetime) -> datetime:
     return released_at + RESTORABLE
 
 
+def takes_month(paid_until: datetime, now: datetime) -> bool:
+    """Whether a month is paid anew: only where the one that was paid is over."""
+    return paid_until <= now
+
+
 def decide_restore(
     facts: Facts,
     now: datetime,
@@ -66,7 +71,7 @@ def decide_restore(
     if refusal is not None:
         raise refusal
     anchor, month, paid_until = facts.billing_anchor_at, None, facts.paid_until
-    if paid_until <= now:
+    if takes_month(paid_until, now):
         _check_cost(number, max_total_cents)
         refusal = check_cap(bounds, spent_cents, number.monthly_cost_cents, number.currency, now)
         if refusal is not None:
