@@ -19,7 +19,7 @@ for MEDIA_TYPE, BEGIN in (
 
 NO_SCHEMA_SAYS_IT = [
     # A cursor is good or not by what is in the list.
-    r"starting_after is no id of this list",
+    r"starting_after is not the id of an item in this list",
     # JSON Schema takes 126.0 for an integer; money is never written with a point here.
     r"\w+ must be a whole number( or null)?, not a decimal number",
     # Inside free-form objects.

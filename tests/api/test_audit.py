@@ -233,7 +233,7 @@ async def test_a_cursor_is_of_the_list_that_is_asked_for(world: World) -> None:
     assert await trail(alice, f"event=api_key.*&starting_after={line['id']}") == []
     for query in ("event=kyc.*", "subject_id=pn_none"):
         told = faults(await alice.client.get(f"/v1/audit?{query}&starting_after={line['id']}"))
-        assert told == {"starting_after": "is no id of this list"}
+        assert told == {"starting_after": "is not the id of an item in this list"}
 
 
 async def test_what_was_refused_or_changes_nothing_leaves_no_line(world: World) -> None:

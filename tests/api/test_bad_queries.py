@@ -60,7 +60,7 @@ PAGED: list[Row] = [
     ("starting_after", "x" * 101, ID),
     ("starting_after", "%00", NUL),
     ("starting_after", "x%0A", ID),
-    ("starting_after", "%F0%9F%93%9E", "is no id of this list"),
+    ("starting_after", "%F0%9F%93%9E", "is not the id of an item in this list"),
 ]
 KIND_OF_NUMBER: list[Row] = [
     *[("country", value, COUNTRY) for value in ("", "gb", "XX", "GBR", "GB%20", "null")],

@@ -37,7 +37,7 @@ async def test_a_document_as_it_is_told(world: World) -> None:
     assert [each["type"] for each in rest["documents"]] == ["identity"]
     assert (await alice.client.get(f"/v1/kyc/documents/{third['id']}")).json() == third
     assert faults(await alice.client.get("/v1/kyc/documents?starting_after=doc_none")) == {
-        "starting_after": "is no id of this list"
+        "starting_after": "is not the id of an item in this list"
     }
 
 

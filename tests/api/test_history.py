@@ -201,7 +201,7 @@ async def test_pages(world: World) -> None:
     assert await page(f"starting_after={newest_first[6]}") == ([], 9, False)
     for cursor in ((await history(alice, other))[0]["id"], "evt_none", number["id"]):
         told = faults(await alice.client.get(f"{path_of(number)}/history?starting_after={cursor}"))
-        assert told == {"starting_after": "is no id of this list"}
+        assert told == {"starting_after": "is not the id of an item in this list"}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ async def test_pages(world: World) -> None:
         ("offset=2147483648", "offset", "must be at most 2147483647"),
         ("starting_after=%00", "starting_after", "must have no NUL character"),
         ("starting_after=", "starting_after", "must be 1 to 100 characters, none of them a control character"),
-        ("starting_after=%F0%9F%93%9E", "starting_after", "is no id of this list"),
+        ("starting_after=%F0%9F%93%9E", "starting_after", "is not the id of an item in this list"),
         (
             "event=phone_number.updated",
             "event",

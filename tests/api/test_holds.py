@@ -265,7 +265,7 @@ async def test_the_list_is_newest_first_and_paged(moving: MovingWorld) -> None:
     assert await holds(alice, f"?limit=2&starting_after={made[1]}") == made[2:4]
     assert await holds(alice, f"?starting_after={made[4]}") == []
     assert faults(await alice.client.get("/v1/holds?starting_after=hold_none")) == {
-        "starting_after": "is no id of this list"
+        "starting_after": "is not the id of an item in this list"
     }
     assert faults(await alice.client.get("/v1/holds?limit=101")) == {"limit": "must be at most 100"}
 

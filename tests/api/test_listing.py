@@ -217,7 +217,7 @@ async def many_numbers(world: World, organization_id: str, count: int) -> None:
 async def test_a_cursor_that_is_no_id_of_the_list_is_refused(world: World, path: str) -> None:
     alice = await world.person()
     told = faults(await alice.client.get(f"{path}?starting_after=pn_none"))
-    assert told == {"starting_after": "is no id of this list"}
+    assert told == {"starting_after": "is not the id of an item in this list"}
 
 
 async def test_a_released_number_can_still_be_read(world: World) -> None:

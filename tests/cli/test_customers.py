@@ -199,7 +199,9 @@ def test_refusals_say_why_and_what_next(shop: Shop) -> None:
     assert "`nambari endpoints list`" in refused(nambari("numbers", "buy", item, "--endpoint", "ep_none", "--yes"))
     assert "`nambari numbers list`" in refused(nambari("numbers", "show", "pn_none"))
     assert refused(nambari("numbers", "show", NUMBERS[0])).startswith(f"You own no number {NUMBERS[0]}.")
-    assert refused(nambari("numbers", "restore", NUMBERS[0], "--yes")).startswith("You released no number")
+    assert refused(nambari("numbers", "restore", NUMBERS[0], "--yes")).startswith(
+        f"No released number of yours is {NUMBERS[0]}."
+    )
     number = shop.bought()
     nambari("numbers", "set", number["id"], "--deletion-lock")
     assert "--no-deletion-lock" in refused(nambari("numbers", "release", number["id"], "--yes"))

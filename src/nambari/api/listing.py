@@ -58,4 +58,4 @@ async def page_of_tenant(
 
 
 def unknown_cursor() -> ValidationError:
-    return invalid("starting_after", "is no id of this list")
+    return invalid("starting_after", "is not the id of an item in this list")

@@ -31,7 +31,7 @@ NEXT: dict[type[NambariError], str] = {
     errors.NumberNotFound: "`nambari numbers list` shows yours.",
     errors.EndpointNotFound: "`nambari endpoints list` shows yours.",
     errors.InvalidApiKey: "Check NAMBARI_API_KEY and NAMBARI_BASE_URL.",
-    errors.ApiKeyExpired: "Ask for another, and set NAMBARI_API_KEY.",
+    errors.ApiKeyExpired: "Get a new key and set NAMBARI_API_KEY to it.",
     errors.KycRequired: "Submit it with `POST /v1/kyc`; in the test environment none is needed.",
     errors.KycPending: "`GET /v1/kyc` tells when it is decided.",
     errors.InsufficientBalance: "`nambari credits balance` shows what you have.",

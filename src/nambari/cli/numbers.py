@@ -27,7 +27,7 @@ group = typer.Typer(
 Country = Annotated[str, typer.Option(metavar="CC", parser=read_country, help="A country code, such as NG.")]
 Type = Annotated[NumberType | None, typer.Option("--type", help="The type of number.")]
 Contains = Annotated[
-    str | None, typer.Option(metavar="DIGITS", help="Digits that the number has in a row; * is any one.")
+    str | None, typer.Option(metavar="DIGITS", help="Consecutive digits in the number; * matches any one digit.")
 ]
 EndpointId = Annotated[
     str | None,
@@ -99,7 +99,11 @@ def buy(
     outbound: Annotated[bool, typer.Option("--outbound/--no-outbound", help="Whether calls from it are made.")] = True,
     max_total: Annotated[
         int | None,
-        typer.Option(metavar="CENTS", parser=read_cents, help="Not if set-up and first month cost more, in cents."),
+        typer.Option(
+            metavar="CENTS",
+            parser=read_cents,
+            help="Refuse if set-up and first month together cost more than this, in cents.",
+        ),
     ] = None,
     key: Annotated[
         str | None,

@@ -23,8 +23,11 @@ async def number_id(api: AsyncClient, text: str, *, released: bool = False) -> s
     number = "+" + "".join(letter for letter in text if letter.isdigit())
     found = (await api.list_phone_numbers(number=number, status="released" if released else None).page()).phone_numbers
     if not found:
-        whose = "released no" if released else "own no"
-        raise TyperException(f"You {whose} number {number}. `nambari numbers list` shows yours.")
+        if released:
+            raise TyperException(
+                f"No released number of yours is {number}. `nambari numbers list --status released` shows them."
+            )
+        raise TyperException(f"You own no number {number}. `nambari numbers list` shows yours.")
     return found[0].id
 
 

@@ -65,8 +65,8 @@ def check_cap(bounds: Bounds, spent_cents: int, cents: int, currency: str, now: 
     resets_at = next_month(now)
     return SpendingCapExceeded(
         f"This takes {display(cents, currency)}, and this API key has spent {display(spent_cents, currency)} of the"
-        f" {display(cap, currency)} that it may spend in a month. Nothing was done. Use another key, or come again from"
-        f" {resets_at.date()} on.",
+        f" {display(cap, currency)} that it may spend in a month. Nothing was done. Use another key, or try again from"
+        f" {resets_at.date()}.",
         required_cents=cents,
         cap_cents=cap,
         spent_cents=spent_cents,
