@@ -36,12 +36,16 @@ def read_country(text: str) -> str:
     return country
 
 
-def read_cents(text: str) -> int:
-    """More strictly than int(), for which 1_000 is a number too."""
+def read_most_cents(text: str) -> int:
+    """Zero or more. More strictly than int(), for which 1_000 is a number too."""
     try:
-        cents = parse_cents(text)
+        return parse_cents(text)
     except InvalidAmount as error:
         raise typer.BadParameter(f"{error}.") from None
+
+
+def read_cents(text: str) -> int:
+    cents = read_most_cents(text)
     if cents == 0:
         raise typer.BadParameter(f"must be between 1 and {MOST_CENTS}.")
     return cents

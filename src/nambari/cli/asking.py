@@ -14,10 +14,11 @@ from typer.exceptions import TyperException
 from nambari.cli import output, session
 from nambari.cli.arguments import Wrong
 from nambari_client import ApiError, AsyncClient, ConnectionFailed, InvalidArgument, NambariError, NoApiKey, errors
-from nambari_client.core import BASE_URL, DEFAULT_BASE_URL, read_base_url
+from nambari_client.core import BASE_URL, DEFAULT_BASE_URL, GATEWAYS, read_base_url
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
+Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 CUSTOMERS = "Commands with your API key, on any server"
 """Over which of the two kinds of commands the help shows them."""
@@ -32,7 +33,7 @@ NEXT: dict[type[NambariError], str] = {
     errors.EndpointNotFound: "`nambari endpoints list` shows yours.",
     errors.InvalidApiKey: "Check NAMBARI_API_KEY and NAMBARI_BASE_URL.",
     errors.ApiKeyExpired: "Get a new key and set NAMBARI_API_KEY to it.",
-    errors.KycRequired: "Submit it with `POST /v1/kyc`; in the test environment none is needed.",
+    errors.KycRequired: "In the test environment none is needed.",
     errors.KycPending: "`GET /v1/kyc` tells when it is decided.",
     errors.InsufficientBalance: "`nambari credits balance` shows what you have.",
     errors.DeletionLocked: "`nambari numbers set NUMBER --no-deletion-lock` takes the lock off.",
@@ -87,6 +88,7 @@ def confirm(question: str, yes: bool) -> None:
     """
     if yes:
         return
+    question = output.visible(question)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Wrong(f"{question} Nobody can be asked here: add --yes to say so.")
     if not typer.confirm(question, err=True):
@@ -96,14 +98,30 @@ def confirm(question: str, yes: bool) -> None:
 def told(error: NambariError) -> str:
     """One line: what is wrong, what to do next, and the request's id."""
     if not isinstance(error, ApiError):
-        return output.visible(f"{error} {NEXT.get(type(error), '')}")
+        return output.visible(f"{error} {_next(error)}")
     request = f", {error.request_id}" if error.request_id else ""
-    return output.visible(f"{error.sentence} {NEXT.get(type(error), '')} ({error.code}{request})")
+    return output.visible(f"{error.sentence} {_next(error)} ({error.code}{request})")
+
+
+def _next(error: NambariError) -> str:
+    """Nothing where the sentence itself says it: of a server that is away, and of what a number requires beside KYC."""
+    if away(error) or getattr(error, "missing_requirements", None):
+        return ""
+    return NEXT.get(type(error), "")
+
+
+def away(error: NambariError) -> bool:
+    """Whether the server was not heard, by us or by a proxy before it, and may be in a moment."""
+    if isinstance(error, errors.UnexpectedAnswer):
+        return error.status in GATEWAYS
+    return isinstance(error, ConnectionFailed | errors.ServiceUnavailable)
 
 
 def exit_code(error: NambariError) -> int:
+    if away(error):
+        return TRY_LATER
     match error:
-        case ConnectionFailed() | errors.ServiceUnavailable() | errors.RateLimitExceeded():
+        case errors.RateLimitExceeded():
             return TRY_LATER
         case NoApiKey() | InvalidArgument() | errors.ValidationError():
             return WRONG_USAGE
@@ -114,6 +132,12 @@ def exit_code(error: NambariError) -> int:
 def record(item: msgspec.Struct) -> dict[str, Any]:
     """As the API answered it."""
     return {name: value for name, value in msgspec.structs.asdict(item).items() if value is not msgspec.UNSET}
+
+
+def cleaned(item: Answer) -> Answer:
+    """The same for a person: its texts without what would steer the terminal. `record` has it as it came."""
+    texts = {name: value for name, value in msgspec.structs.asdict(item).items() if isinstance(value, str)}
+    return msgspec.structs.replace(item, **{name: output.visible(value) for name, value in texts.items()})
 
 
 async def first(items: AsyncIterable[Item], count: int | None) -> AsyncIterator[Item]:

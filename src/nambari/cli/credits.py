@@ -7,7 +7,7 @@ import typer
 
 from nambari.cli import output, session
 from nambari.cli.arguments import Env, Json, Organization, examples, read_cents
-from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, ask, first, record
+from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, ask, cleaned, first, record
 from nambari.cli.output import Column, Record
 from nambari.domain.access import Environment
 from nambari.domain.money import display
@@ -81,8 +81,9 @@ def statement(organization_id: Organization, environment: Env = Environment.LIVE
 def balance(base_url: BaseUrl = HERE, as_json: Json = False) -> None:
     """Show what you can spend."""
     found = ask(base_url, lambda api: api.get_credits())
-    held = f", and {display(found.held_cents, found.currency)} set aside" if found.held_cents else ""
-    output.answer(as_json, record(found), f"You have {display(found.balance_cents, found.currency)}{held}.")
+    currency = cleaned(found).currency
+    held = f", and {display(found.held_cents, currency)} set aside" if found.held_cents else ""
+    output.answer(as_json, record(found), f"You have {display(found.balance_cents, currency)}{held}.")
 
 
 @group.command(

@@ -7,7 +7,7 @@ import typer
 
 from nambari.cli import output
 from nambari.cli.arguments import Json, Wrong, examples, read_id
-from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, Yes, ask, confirm, record
+from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, Yes, ask, cleaned, confirm, record
 from nambari.cli.output import Column, Record
 from nambari_client import UNSET
 from nambari_client.objects import Endpoint
@@ -77,7 +77,7 @@ def create(
         _shown(made),
         output.facts(_told(made)),
         "\nNext, let a number's calls go there:",
-        output.command(f"nambari numbers set NUMBER --endpoint {made.id}"),
+        output.command(f"nambari numbers set NUMBER --endpoint {cleaned(made).id}"),
     )
 
 
@@ -124,7 +124,7 @@ def delete(endpoint_id: EndpointId, yes: Yes = False, base_url: BaseUrl = HERE, 
     """Delete an endpoint. Its numbers stay yours, and reject calls until they have another."""
     confirm(f"Delete {endpoint_id}? Its numbers reject calls until they have another endpoint.", yes)
     gone = ask(base_url, lambda api: api.delete_endpoint(endpoint_id))
-    output.answer(as_json, record(gone), f"Deleted {gone.id}.")
+    output.answer(as_json, record(gone), f"Deleted {cleaned(gone).id}.")
 
 
 def _configured(pairs: Sequence[str] | None) -> dict[str, str]:

@@ -79,7 +79,7 @@ def listen(
         raise Wrong("--secret is for --forward-to.")
     if secret and not is_secret(secret):
         raise Wrong("--secret takes what signs webhooks: whsec_ and base64.")
-    if forward_to and not (urlsplit(forward_to).scheme in {"http", "https"} and urlsplit(forward_to).hostname):
+    if forward_to and not _is_url(forward_to):
         raise Wrong(f"--forward-to takes a URL, such as http://127.0.0.1:3000/events, not {forward_to!r}.")
     last: str | None = None
 
@@ -101,6 +101,14 @@ def listen(
         if last is not None:
             _say(f"To go on from here: nambari webhooks listen --after {last}")
     return 0
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
 
 
 async def _beginning(api: AsyncClient, events: str | None, after: str | None, from_start: bool) -> str | None:

@@ -198,8 +198,9 @@ def read_file(response: httpx2.Response) -> bytes:
 
 
 def _unexpected(response: httpx2.Response, why: str) -> UnexpectedAnswer:
+    next_ = "Try again in a moment." if response.status_code in GATEWAYS else "Check the base URL."
     return UnexpectedAnswer(
-        f"{response.request.url} answered {response.status_code}, and {why}. Check the base URL.",
+        f"{response.request.url} answered {response.status_code}, and {why}. {next_}",
         status=response.status_code,
         request_id=response.headers.get("x-request-id"),
     )
