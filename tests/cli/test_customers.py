@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import msgspec
+import psycopg
 import pytest
 from tests.cli.conftest import refused
 from tests.cli.serving import in_a_thread
@@ -41,8 +42,9 @@ def test_a_number_from_search_to_restore(shop: Shop) -> None:
     assert (number["label"], number["tags"], number["id"]) == ("Front", ["a", "b"], id_[0])
     assert number["number"] in nambari("numbers", "list", "--tag", "b").out
     shown = nambari("numbers", "set", number["number"], "--endpoint", endpoint, "--no-outbound", "--no-tags")
-    assert f"Endpoint       Desk ({endpoint})" in shown.out.splitlines()
+    assert f"Endpoint       {endpoint}" in shown.out.splitlines()
     assert "Outbound       no" in shown.out.splitlines()
+    assert f"Endpoint       Desk ({endpoint})" in nambari("numbers", "show", id_[0]).out.splitlines()
     one = nambari("numbers", "show", number["number"], "--json").json
     assert (one["tags"], one["endpoint"]["name"], one["sip"]["username"]) == ([], "Desk", id_[0])
     assert nambari("numbers", "set", id_[0], "--no-endpoint", "--no-label", "--json").json["endpoint_id"] is None
@@ -95,8 +97,7 @@ def test_nothing_is_bought_unasked(shop: Shop) -> None:
         told,
     )
     number = shop.bought()
-    for command in ("release", "restore"):
-        assert "add --yes" in refused(shop.nambari("numbers", command, number["id"]), 2)
+    assert "add --yes" in refused(shop.nambari("numbers", "release", number["id"]), 2)
     assert shop.nambari("numbers", "show", number["id"], "--json").json["status"] == "active"
     assert "add --yes" in refused(shop.nambari("endpoints", "delete", "ep_none"), 2)
     assert shop.nambari("credits", "balance", "--json").json["balance_cents"] == 1650
@@ -181,6 +182,44 @@ def test_a_carrier_decides_of_its_number(
     assert (f"nambari numbers show {number['id']}" in done.out) == (status == "pending")
     [asked] = server.received
     assert asked.headers["prefer"] == "wait=20"
+
+
+def test_a_month_that_is_paid_for_costs_nothing_to_take_back(shop: Shop) -> None:
+    number = shop.bought()
+    shop.nambari("numbers", "release", number["id"], "--yes")
+    assert (
+        shop.nambari("numbers", "restore", number["id"]).out
+        == f"Restored {number['number']}: {number['id']}, active.\n"
+    )
+    assert shop.nambari("credits", "balance", "--json").json["balance_cents"] == 1650
+
+
+def test_another_month_is_asked_for_by_its_price(shop: Shop, dsn: str) -> None:
+    number = shop.bought()
+    shop.nambari("numbers", "release", number["id"], "--yes")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("UPDATE phone_numbers SET paid_until = now()")
+    restore = ("numbers", "restore", number["id"])
+    question = f"Restore {number['number']} for 2.50 USD? The month that was paid is over; this pays another."
+    assert refused(shop.nambari(*restore), 2) == f"{question} Nobody can be asked here: add --yes to say so."
+    for options in (("--max-total", "249"), ("--max-total", "249", "--yes"), ("--max-total", "0", "--yes")):
+        assert "costs 2.50 USD" in refused(shop.nambari(*restore, *options)), options
+    assert shop.nambari("credits", "balance", "--json").json["balance_cents"] == 1650
+    code, seen = typed("y\n", *restore)
+    assert f"{question} [y/N]" in seen
+    assert (code, f"Restored {number['number']}" in seen) == (0, True), seen
+    assert shop.nambari("credits", "balance", "--json").json["balance_cents"] == 1400
+
+
+def test_a_key_that_may_not_read_is_told_what_it_has_done(shop: Shop) -> None:
+    number = shop.bought()
+    shop.sign_in(shop.key("--scopes", "numbers:write"))
+    changed = shop.nambari("numbers", "set", number["id"], "--label", "Night")
+    assert (changed.code, changed.err) == (0, "")
+    assert "Label          Night" in changed.out.splitlines()
+    assert shop.nambari("numbers", "set", number["id"], "--no-label", "--json").json["label"] is None
+    assert shop.nambari("numbers", "release", number["id"], "--yes", "--json").json["status"] == "released"
+    assert shop.nambari("numbers", "restore", number["id"], "--json").json["status"] == "active"
 
 
 def test_a_retried_script_buys_once(shop: Shop) -> None:

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from nambari.cli import output
-from nambari.cli.arguments import Json, Wrong, examples, read_cents, read_country, read_id
-from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, Yes, ask, confirm, first, record
+from nambari.cli.arguments import Json, Wrong, examples, read_cents, read_country, read_id, read_most_cents
+from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, Yes, ask, cleaned, confirm, first, record
 from nambari.cli.output import Column, Record
 from nambari.cli.owned import Number, number_id, switched
 from nambari.domain.money import display
-from nambari_client import UNSET, AsyncClient
+from nambari_client import UNSET, AsyncClient, errors
 from nambari_client.objects import AvailableNumber, PhoneNumber, PhoneNumberDetail
 from nambari_client.operations.phone_numbers import NumberStatus, NumberType
 
@@ -101,7 +101,7 @@ def buy(
         int | None,
         typer.Option(
             metavar="CENTS",
-            parser=read_cents,
+            parser=read_most_cents,
             help="Refuse if set-up and first month together cost more than this, in cents.",
         ),
     ] = None,
@@ -146,6 +146,7 @@ def buy(
 
 def outcome(number: PhoneNumber) -> list[str]:
     """What became of a purchase, and what next: a carrier may need longer than we wait, or say no."""
+    number = cleaned(number)
     price = display(number.setup_cost_cents + number.monthly_cost_cents, number.currency)
     show = output.command(f"nambari numbers show {number.id}")
     if number.status == "released":
@@ -206,7 +207,7 @@ def show(number: Number, base_url: BaseUrl = HERE, as_json: Json = False) -> Non
         return await api.get_phone_number(await number_id(api, number))
 
     found = ask(base_url, act)
-    output.answer(as_json, record(found), output.facts(_told(found)))
+    output.answer(as_json, record(found), output.facts(_told_whole(found)))
 
 
 @group.command(
@@ -251,12 +252,12 @@ def configure(
     if all(each is UNSET for each in changes.values()):
         raise Wrong("Say what to change: --endpoint, --label, --no-outbound; `nambari numbers set --help` lists all.")
 
-    async def act(api: AsyncClient) -> PhoneNumberDetail:
-        changed = await api.update_phone_number(await number_id(api, number), **changes)
-        return await api.get_phone_number(changed.id)
+    async def act(api: AsyncClient) -> PhoneNumber:
+        return await api.update_phone_number(await number_id(api, number), **changes)
 
-    found = ask(base_url, act)
-    output.answer(as_json, record(found), output.facts(_told(found)))
+    # As the change answers it: a second question could be refused, and what was done would look as if it was not.
+    changed = ask(base_url, act)
+    output.answer(as_json, record(changed), output.facts(_told(changed)))
 
 
 @group.command(
@@ -277,23 +278,47 @@ def release(number: Number, yes: Yes = False, base_url: BaseUrl = HERE, as_json:
     output.answer(
         as_json,
         record(released),
-        f"Released {released.number}. To take it back, while nobody else has it:",
-        output.command(f"nambari numbers restore {released.id}"),
+        f"Released {cleaned(released).number}. To take it back, while nobody else has it:",
+        output.command(f"nambari numbers restore {cleaned(released).id}"),
     )
 
 
 @group.command(
-    epilog=examples("nambari numbers restore +442079460123", "nambari numbers restore +442079460123 --yes --json")
+    epilog=examples(
+        "nambari numbers restore +442079460123", "nambari numbers restore +442079460123 --yes --max-total 250 --json"
+    )
 )
-def restore(number: Number, yes: Yes = False, base_url: BaseUrl = HERE, as_json: Json = False) -> None:
-    """Take a released number back, within 10 days and while nobody else has it. What it may cost is asked for first."""
+def restore(
+    number: Number,
+    max_total: Annotated[
+        int | None,
+        typer.Option(metavar="CENTS", parser=read_most_cents, help="Refuse if it costs more than this, in cents."),
+    ] = None,
+    yes: Yes = False,
+    base_url: BaseUrl = HERE,
+    as_json: Json = False,
+) -> None:
+    """Take a released number back, within 10 days and while nobody else has it.
+
+    There is no set-up fee. While the month that was paid lasts, nothing is paid and nothing asked; after it the price
+    of another is shown and asked for first, and never more than that is paid.
+    """
     id_ = ask(base_url, lambda api: number_id(api, number, released=True))
-    if not yes:
+    try:
+        restored = ask(base_url, lambda api: api.restore_phone_number(id_, max_total_cents=max_total if yes else 0))
+    except errors.PriceChanged as error:
+        price = error.total_cents
+        if yes or price is None or (max_total is not None and price > max_total):
+            raise
         found = ask(base_url, lambda api: api.get_phone_number(id_))
-        month = display(found.monthly_cost_cents, found.currency)
-        confirm(f"Restore {found.number}? No set-up is paid; {month} is, if the month that you paid is over.", yes)
-    restored = ask(base_url, lambda api: api.restore_phone_number(id_))
-    output.answer(as_json, record(restored), f"Restored {restored.number}: {restored.id}, {restored.status}.")
+        confirm(
+            f"Restore {found.number} for {display(price, found.currency)}? The month that was paid is over; this pays"
+            " another.",
+            yes,
+        )
+        restored = ask(base_url, lambda api: api.restore_phone_number(id_, max_total_cents=price))
+    told = cleaned(restored)
+    output.answer(as_json, record(restored), f"Restored {told.number}: {told.id}, {told.status}.")
 
 
 # ── Shown ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -308,15 +333,14 @@ async def _priced(items: AsyncIterator[AvailableNumber | PhoneNumber], as_json: 
         yield row
 
 
-def _told(number: PhoneNumberDetail) -> dict[str, str]:
+def _told(number: PhoneNumber) -> dict[str, str]:
     place = " ".join(filter(None, (number.country, number.type, number.area_code, number.locality)))
-    endpoint = number.endpoint
     return {
         "Number": number.number,
         "Id": number.id,
         "Status": f"{number.status} ({number.status_reason})" if number.status_reason else number.status,
         "Place": place,
-        "Endpoint": f"{endpoint.name} ({endpoint.id})" if endpoint else "none: calls to it are rejected",
+        "Endpoint": number.endpoint_id or "none: calls to it are rejected",
         "Inbound": "yes" if number.allow_inbound else "no",
         "Outbound": "yes" if number.allow_outbound else "no",
         "Label": number.label or "",
@@ -325,8 +349,13 @@ def _told(number: PhoneNumberDetail) -> dict[str, str]:
         "Monthly": display(number.monthly_cost_cents, number.currency),
         "Renews": output.instant(number.renews_at) if number.renews_at else "",
         "Released": output.instant(number.released_at) if number.released_at else "",
-        "SIP": number.sip.uri,
     }
+
+
+def _told_whole(number: PhoneNumberDetail) -> dict[str, str]:
+    endpoint = number.endpoint
+    named = {"Endpoint": f"{endpoint.name} ({endpoint.id})"} if endpoint else {}
+    return _told(number) | named | {"SIP": number.sip.uri}
 
 
 FOR_SALE = (
