@@ -95,7 +95,7 @@ async def test_the_refusals_are_pages_that_lead_on(site: Site) -> None:
     poor = await site.signed_in((await site.town.person(cents=100)).api_key)
     await poor.goto(f"{site.url}/console/buy?country=GB")
     await poor.get_by_role("button", name="Choose").last.click()
-    await expect(poor.get_by_role("heading", name="Your credits do not suffice")).to_be_visible()
+    await expect(poor.get_by_role("heading", name="You do not have enough credits")).to_be_visible()
     await expect(poor.get_by_text("2.50 USD")).to_be_visible()
 
     one, two = [await site.signed_in((await site.town.person()).api_key) for _ in range(2)]

@@ -1,10 +1,13 @@
 """What do the forms do, and what do they say to what no browser would send?"""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from markupsafe import escape
+from tests.api.papers import accepted, sent
+from tests.api.test_requirements import require
 from tests.cast import READ_ONLY, assert_invariants
 from tests.console.conftest import Town, Visitor
 from tests.console.test_sessions import PAGES
@@ -66,6 +69,32 @@ async def test_each_refusal_has_its_page_and_its_next_step(town: Town) -> None:
     for gone in ("inv_none", "%00", "x" * 300, "' OR 1=1", "ключ"):
         answer = await rich.get(f"/console/buy/{gone}")
         assert (answer.status_code, "Somebody else was faster" in answer.text) == (404, True), gone
+
+
+async def test_what_a_number_requires_besides_is_told_in_words(town: Town, tmp_path: Path) -> None:
+    """And nobody who is verified is sent to verify themselves."""
+    await require(town, tmp_path, "GB,local,individual,identity local_address")
+    alice = await town.person()
+    visitor = await town.at_the_console(alice.api_key)
+    [item] = await town.stock()
+    for path in ("buy?country=GB", f"buy/{item}"):
+        shown = (await visitor.get(f"/console/{path}")).text
+        for meaning in ("a passport or other official identity document", "an address in the country of the number"):
+            assert meaning in shown, path
+    assert ("POST /v1/kyc/documents" in shown, "Verify now" in shown, "who you are" in shown) == (True, False, False)
+    await accepted(town, alice.client)
+    await sent(alice.client, "proof_of_address")
+    answer = await visitor.get(f"/console/buy/{item}")
+    assert (answer.status_code, "Your documents are under review" in answer.text) == (400, True)
+    assert ("passport" in answer.text, "an address in the country" in answer.text) == (False, True)
+    assert "Some countries ask for documents besides" in (await visitor.get("/console/kyc")).text
+    await require(town, tmp_path, "GB,local,individual,business_customer")
+    answer = await visitor.get(f"/console/buy/{item}")
+    assert "This number is for businesses only" in answer.text
+    assert "/v1/kyc/documents" not in answer.text
+    tester = await town.at_the_console((await town.person(environment=Environment.TEST)).api_key)
+    assert "passport" in (await tester.get("/console/buy/inv_test_documents_required")).text
+    assert "Verify now" in (await tester.get("/console/buy/inv_test_kyc_required")).text
 
 
 async def test_a_hold_keeps_a_number_back_until_it_is_let_go(town: Town) -> None:

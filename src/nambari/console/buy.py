@@ -1,5 +1,6 @@
 """The way to a number: where and which, kept back while one decides, the price, and yes. Or why not, and what then."""
 
+from datetime import datetime
 from typing import Any
 
 from litestar import Response, Router, get, post
@@ -13,14 +14,15 @@ from nambari.console.forms import DONE, Asked, as_body, as_query, price_of
 from nambari.console.pages import page
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import asking, attempt, enter, redirect, visit
-from nambari.db import holds, inventory, kyc, purchases
+from nambari.db import holds, inventory, kyc, purchases, requirements
 from nambari.domain.access import Scope
 from nambari.domain.e164 import country_name
 from nambari.domain.hold import MOST_HOLDS, USUAL_MINUTES, Hold
 from nambari.domain.offer import Search
 from nambari.domain.phone_number import PhoneNumber
-from nambari.domain.purchase import Facts, Order
+from nambari.domain.purchase import Facts, Order, StockItem
 from nambari.domain.refusals import Refusal, ValidationError
+from nambari.domain.requirements import KYC, Standing, missing
 from nambari.domain.spending import month_of
 from nambari.operations import clock
 from nambari.operations.hold import hold, let_go
@@ -35,7 +37,7 @@ async def search_numbers(request: Asked) -> Response[str]:
     here = visit(request)
     who, now = here.caller, here.services.clock()
     asked = {name: value for name, value in request.query_params.items() if value and name not in {"offset", DONE}}
-    problem, found, search = None, None, None
+    problem, found, search, standing = None, None, None, None
     if asked:
         try:
             search = as_query(request, NumberSearch)
@@ -62,6 +64,7 @@ async def search_numbers(request: Asked) -> Response[str]:
                 limit=SHOWN,
                 offset=search.offset,
             )
+            standing = await requirements.standing(connection, *who.tenant, search.country.value)
     return page(
         request,
         "buy.html",
@@ -71,11 +74,17 @@ async def search_numbers(request: Asked) -> Response[str]:
         asked=asked,
         countries=sorted(countries, key=lambda each: country_name(each[0])),
         found=found,
+        needs={each.id: _needs(standing, each, now) for each in found.items} if found and standing else {},
         offset=search.offset if search else 0,
         shown=SHOWN,
         holds=own_holds,
         kyc_status=case.status.value if case else "",
     )
+
+
+def _needs(standing: Standing, item: StockItem, now: datetime) -> list[str]:
+    """What the organization lacks for this number besides KYC, of which the page speaks once."""
+    return [each for each in missing(standing, item.country, item.type, now) if each != KYC]
 
 
 async def _holds(connection: Any, request: Asked) -> list[Hold]:

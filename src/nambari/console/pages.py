@@ -16,6 +16,7 @@ from nambari.domain.access import Scope
 from nambari.domain.e164 import country_name, written
 from nambari.domain.money import display
 from nambari.domain.refusals import Refusal
+from nambari.domain.requirements import MEANINGS
 
 HERE = Path(__file__).parent
 SECURITY = {
@@ -183,6 +184,7 @@ def _templates() -> Templates:
         "country": country_name,
         "spoken": spoken,
         "value_of": value_of,
+        "requirement": MEANINGS.__getitem__,
         "kind": lambda name: TYPES.get(name, name),
     }
     templates.globals |= {"asset_version": asset_version(), "types": TYPES, "minute": timedelta(minutes=1)}
