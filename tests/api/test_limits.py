@@ -65,6 +65,12 @@ def standing(answer: httpx2.Response) -> tuple[int, int, int]:
     return int(limit), int(remaining), int(reset)
 
 
+def day(answer: httpx2.Response) -> tuple[str | None, str | None]:
+    """Limit and remaining of the day, as the headers have it; None where they do not."""
+    limit, remaining = (answer.headers.get(f"x-ratelimit-{name}-day") for name in ("limit", "remaining"))
+    return limit, remaining
+
+
 def tells_nothing(answer: httpx2.Response) -> bool:
     return not [name for name in answer.headers if name.startswith("x-ratelimit")]
 
@@ -98,6 +104,7 @@ async def test_so_many_a_second(limited: World, clock: Clock, plan: str) -> None
     assert refusal.json()["retry_after"] == 0.625
     assert refusal.headers["retry-after"] == "1"
     assert standing(refusal) == (most, 0, ceil(NOON + 1))
+    assert day(refusal) == (None, None)  # it was not asked
     clock.now += refusal.json()["retry_after"]
     answer = await alice.client.get("/v1/kyc")
     assert (answer.status_code, standing(answer)) == (200, (most, most - 1, ceil(clock.now + 1)))
@@ -129,6 +136,7 @@ async def test_so_many_a_day(limited: World, clock: Clock) -> None:
         clock.now += 0.25
         answer = await alice.client.get("/v1/kyc")
         assert answer.status_code == 200
+        assert day(answer) == ("1000", str(1000 - count))
         if 3 < count <= 993:
             assert standing(answer)[:2] == (10, 6)
         elif count > 993:  # from here on the day refuses first
@@ -138,6 +146,7 @@ async def test_so_many_a_day(limited: World, clock: Clock) -> None:
     assert too_many(refusal) == {"exceeded": "requests_per_day", "allowed": 1000}
     assert refusal.json()["retry_after"] == midnight - clock.now
     assert standing(refusal)[2] == midnight
+    assert day(refusal) == ("1000", "0")
     clock.now = midnight - 1
     too_many(await alice.client.get("/v1/kyc"))
     clock.now = midnight
@@ -181,6 +190,7 @@ async def test_enterprise_is_not_limited_and_its_headers_are_numbers(limited: Wo
     for item in await limited.stock(12):
         answer = await alice.client.post("/v1/phone-numbers", json={"inventory_id": item})
         assert (answer.status_code, standing(answer)) == (201, (2**31 - 1, 2**31 - 1, ceil(NOON)))
+        assert day(answer) == (None, None)
 
 
 async def test_enterprise_has_what_the_operator_sets(dsn: str, settings: Settings) -> None:

@@ -210,7 +210,19 @@ async def test_events_oldest_first_by_type_and_cursor(world: World) -> None:
         cursor = f"&starting_after={seen[-1]}"
     assert seen == [each["id"] for each in page["events"]]
     assert await names(f"starting_after={seen[-1]}") == []
-    for query in ("type=api_key.created", "type=nonsense", "limit=101", "limit=0", "offset=1", "starting_after=evt_x"):
+    assert await names("order=newest_first&limit=1") == ["phone_number.updated"]
+    assert await names("order=newest_first&type=endpoint.*") == ["endpoint.created"]
+    assert await names(f"order=newest_first&starting_after={seen[2]}") == ["payment.received", "kyc.verified"]
+    assert await names("order=oldest_first&limit=1") == ["kyc.verified"]
+    for query in (
+        "type=api_key.created",
+        "type=nonsense",
+        "limit=101",
+        "limit=0",
+        "offset=1",
+        "order=x",
+        "starting_after=evt_x",
+    ):
         assert list(faults(await alice.client.get(f"/v1/events?{query}"))) == [query.partition("=")[0]]
 
 

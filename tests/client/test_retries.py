@@ -1,6 +1,7 @@
 """When does the client ask again, after how long, and is anything ever done twice?"""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from tests.cast import World, assert_invariants
 from tests.receiver import Answer, Received, Receiver, answer, receiving
 
 from nambari.settings import Settings
-from nambari_client import AsyncClient, Client, ConnectionFailed, Retries, UnexpectedAnswer, errors
+from nambari_client import AsyncClient, Client, ConnectionFailed, DayLimit, Retries, UnexpectedAnswer, errors
 from nambari_client.core import Core
 from nambari_client.errors import BY_CODE
 
@@ -63,6 +64,22 @@ async def test_what_passes_is_asked_again_under_the_same_key(busy: Any) -> None:
         assert (await client.move_test_credits(5)).balance_cents == 5
     sent = {(each.headers["idempotency-key"], each.body) for each in receiver.received}
     assert (len(receiver.received), len(sent)) == (3, 1)
+
+
+async def test_it_knows_what_is_left_of_the_day() -> None:
+    left = {"x-ratelimit-limit-day": "1000", "x-ratelimit-remaining-day": "7"}
+    told, refused = (
+        answer(200, b'{"balance_cents": 5, "held_cents": 0, "currency": "USD"}', **left),
+        refusal(400, "X", **left),
+    )
+    for first in (told, refused):
+        async with answering(first, CREDITS) as (client, _):
+            assert client.day_limit is None
+            with contextlib.suppress(errors.ApiError):
+                await client.get_credits()
+            assert client.day_limit == DayLimit(1000, 7)
+            await client.get_credits()
+            assert client.day_limit == DayLimit(1000, 7), "an answer that does not tell changes nothing"
 
 
 async def test_another_request_has_another_key() -> None:

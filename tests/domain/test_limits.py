@@ -57,7 +57,6 @@ DAY_LIMIT = Limit(LimitKind.REQUESTS_PER_DAY, 1_000, DAY)
 
 def test_the_limit_that_will_refuse_first_is_told() -> None:
     second, day = Standing(SECOND_LIMIT, 3, 1.0), Standing(DAY_LIMIT, 4, 2.0)
-    assert nearest(None, second) is second
     assert nearest(second, day) is second
     assert nearest(second, day._replace(remaining=2)).limit is DAY_LIMIT
     assert nearest(second, day._replace(remaining=3)).limit is DAY_LIMIT  # both at once: the day keeps one waiting

@@ -28,6 +28,8 @@ from nambari.operations.look import look
 async def list_events(request: StrictRequest) -> EventPage:
     """Oldest first, those that webhooks are told of. Ask again with the last id as `starting_after` to go on.
 
+    To begin with what is new, take the id of the one event of `order=newest_first&limit=1`.
+
     An event is shown about a second after it happened, once nothing can come before it any more.
     """
     asked = read_query(request.scope["query_string"], EventListing)
@@ -40,6 +42,7 @@ async def list_events(request: StrictRequest) -> EventPage:
             who.organization_id,
             who.environment,
             names,
+            newest_first=asked.order == "newest_first",
             limit=asked.limit,
             starting_after=asked.starting_after,
         )

@@ -58,6 +58,15 @@ HEADERS: dict[str, Schema] = {
         "required": True,
         "schema": {"type": "integer", "minimum": 0},
     },
+    "X-RateLimit-Limit-Day": {
+        "description": "How many requests the plan allows in a day of UTC. Only where that limit was asked: not where"
+        " the plan has none, nor where the limit of a second refused before.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "X-RateLimit-Remaining-Day": {
+        "description": "How many more requests are allowed until midnight UTC. There with X-RateLimit-Limit-Day.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
 }
 REPLAYABLE = {400, 404, 409}
 _OF_STATUS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}

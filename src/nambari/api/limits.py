@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import reduce
 from math import ceil
 from typing import NamedTuple, Protocol
 
@@ -19,6 +20,7 @@ from nambari.domain.limits import (
     NO_LIMITS,
     Allowance,
     Limit,
+    LimitKind,
     Plan,
     Standing,
     check_standing,
@@ -119,16 +121,14 @@ class Counter:
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
 
-    async def count(self, tenant: str, limits: tuple[Limit, ...], now: float) -> Standing:
-        """The limit that refused, or if all allow the request, the one that will refuse first."""
-        told = None
+    async def count(self, tenant: str, limits: tuple[Limit, ...], now: float) -> list[Standing]:
+        """How each limit stands; one that refuses is the last, as those behind it are not asked."""
+        standings: list[Standing] = []
         for limit in limits:
-            standing = await self._counts.take(tenant, limit, now)
-            if standing.exceeded:
-                return standing
-            told = nearest(told, standing)
-        assert told is not None  # noqa: S101 - nobody counts against nothing
-        return told
+            standings.append(await self._counts.take(tenant, limit, now))
+            if standings[-1].exceeded:
+                break
+        return standings
 
 
 class ForgivingCounter(Counter):
@@ -145,7 +145,7 @@ class ForgivingCounter(Counter):
         self._told_at = -TELL_EVERY_SECONDS
         self._told = False
 
-    async def count(self, tenant: str, limits: tuple[Limit, ...], now: float) -> Standing:
+    async def count(self, tenant: str, limits: tuple[Limit, ...], now: float) -> list[Standing]:
         away, began_at = self._asked_again_at is not None, time.monotonic()
         if self._asked_again_at is not None:
             if began_at < self._asked_again_at:
@@ -153,13 +153,13 @@ class ForgivingCounter(Counter):
             self._asked_again_at = began_at + PAUSE_SECONDS
         try:
             async with asyncio.timeout(WAIT_SECONDS), self._turn:
-                standing = await super().count(tenant, limits, now)
+                standings = await super().count(tenant, limits, now)
         except self._failures as error:
             self._note_failure(error)
             return _uncounted(limits, now)
         if away:
             self._note_return()
-        return standing
+        return standings
 
     def _note_failure(self, error: Exception) -> None:
         now = time.monotonic()
@@ -178,10 +178,10 @@ class ForgivingCounter(Counter):
             _log.warning("rate limits are held again")
 
 
-def _uncounted(limits: tuple[Limit, ...], now: float) -> Standing:
-    """As if nobody had asked before."""
+def _uncounted(limits: tuple[Limit, ...], now: float) -> list[Standing]:
+    """As if nobody had asked before, and nobody knows of the day."""
     least = min(limits, key=lambda limit: limit.most)
-    return Standing(least, least.most, now, counted=False)
+    return [Standing(least, least.most, now, counted=False)]
 
 
 class Admission(NamedTuple):
@@ -209,8 +209,9 @@ class Limiter:
         now = self._now()
         if key.plan is None or not limits:
             return Admission(None, headers(UNLIMITED, UNLIMITED, now))
-        standing = await self._counter.count(f"{key.organization_id}/{key.environment}", limits, now)
-        told = headers(standing.limit.most, standing.remaining, standing.resets_at)
+        standings = await self._counter.count(f"{key.organization_id}/{key.environment}", limits, now)
+        standing = _told(standings)
+        told = headers(standing.limit.most, standing.remaining, standing.resets_at) + _of_day(standings)
         if not standing.exceeded:
             return Admission(None, told, standing.counted)
         # Of now: who was counted last may have waited.
@@ -222,6 +223,24 @@ def headers(limit: int, remaining: int, resets_at: float) -> list[Header]:
         (b"x-ratelimit-limit", b"%d" % limit),
         (b"x-ratelimit-remaining", b"%d" % remaining),
         (b"x-ratelimit-reset", b"%d" % ceil(resets_at)),
+    ]
+
+
+def _told(standings: list[Standing]) -> Standing:
+    """The limit that refused, or if all allow the request, the one that will refuse first."""
+    return standings[-1] if standings[-1].exceeded else reduce(nearest, standings)
+
+
+def _of_day(standings: list[Standing]) -> list[Header]:
+    """For who asks for long, and evenly: to them the limit of a second is always the nearest, and tells nothing."""
+    return [
+        header
+        for each in standings
+        if each.limit.kind is LimitKind.REQUESTS_PER_DAY
+        for header in (
+            (b"x-ratelimit-limit-day", b"%d" % each.limit.most),
+            (b"x-ratelimit-remaining-day", b"%d" % each.remaining),
+        )
     ]
 
 

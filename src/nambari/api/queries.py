@@ -97,8 +97,12 @@ class EventListing(Struct, kw_only=True):
     type: Annotated[
         Subscription | None, Meta(description="Only this event, or with `.*` those of a group; `*` for all.")
     ] = None
+    order: Annotated[
+        Literal["oldest_first", "newest_first"],
+        Meta(description="`newest_first` begins with the last event there is, and goes back."),
+    ] = "oldest_first"
     limit: Limit = 50
-    starting_after: Annotated[Id | None, Meta(description="The id of the last event you have.")] = None
+    starting_after: Annotated[Id | None, Meta(description="The id of the last event you have, in this order.")] = None
 
 
 class DeliveryListing(Struct, kw_only=True):

@@ -157,27 +157,30 @@ async def announced(
     environment: Environment,
     names: Sequence[str],
     *,
+    newest_first: bool,
     limit: int,
     starting_after: str | None,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """Oldest first, and whether more follow: those that have their place, so that none is ever put in before them.
+    """In the order of their places, or back from the last, and whether more follow.
+
+    Those that have their place, so that none is ever put in before them.
 
     Raises UnknownCursor for an id that is none of the organization's events.
     """
-    last = 0
+    beyond, order, last = ("<", "DESC", LAST) if newest_first else (">", "ASC", 0)
     if starting_after is not None:
         found = await place_of(connection, organization_id, environment, starting_after)
         if found is None:
             raise UnknownCursor
         last = found
     rows = await connection.fetch(
-        """
+        f"""
         SELECT e.id, e.event, e.created_at, e.data FROM unnest($3::text[]) AS name
         CROSS JOIN LATERAL (
             SELECT id, event, created_at, data, position FROM events
-            WHERE organization_id = $1 AND environment = $2 AND event = name AND position > $4
-            ORDER BY position LIMIT $5) AS e
-        ORDER BY e.position LIMIT $5
+            WHERE organization_id = $1 AND environment = $2 AND event = name AND position {beyond} $4
+            ORDER BY position {order} LIMIT $5) AS e
+        ORDER BY e.position {order} LIMIT $5
         """,
         organization_id,
         environment,

@@ -96,9 +96,9 @@ def end_of_day(now: float) -> float:
     return (now // DAY + 1) * DAY
 
 
-def nearest(one: Standing | None, other: Standing) -> Standing:
+def nearest(one: Standing, other: Standing) -> Standing:
     """Which of two limits will refuse first; if both will, the one that lasts: `other`, if it is the longer."""
-    return other if one is None or other.remaining <= one.remaining else one
+    return other if other.remaining <= one.remaining else one
 
 
 _WORDS = {

@@ -4,7 +4,7 @@ from msgspec import UNSET
 
 from nambari_client import errors, objects
 from nambari_client.client import AsyncClient, Client
-from nambari_client.core import VERSION, Retries
+from nambari_client.core import VERSION, DayLimit, Retries
 from nambari_client.errors import ApiError, ConnectionFailed, InvalidArgument, NambariError, NoApiKey, UnexpectedAnswer
 from nambari_client.methods import AsyncPages, Pages
 from nambari_client.receiving import NotVerified, verify
@@ -18,6 +18,7 @@ __all__ = [
     "AsyncPages",
     "Client",
     "ConnectionFailed",
+    "DayLimit",
     "InvalidArgument",
     "NambariError",
     "NoApiKey",

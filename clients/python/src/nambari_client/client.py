@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 import httpx2
 from tenacity import AsyncRetrying, Retrying
 
-from nambari_client.core import Core, Retries
+from nambari_client.core import Core, DayLimit, Retries
 from nambari_client.methods import AsyncDoes, AsyncLists, Does, Lists
 from nambari_client.operations import (
     documents,
@@ -51,6 +51,11 @@ class Client:
     @property
     def base_url(self) -> str:
         return self._core.base_url
+
+    @property
+    def day_limit(self) -> DayLimit | None:
+        """How the day's requests stand, as the last answer told; None before one, and where the plan has no limit."""
+        return self._core.day_limit
 
     def send(self, request: Request[Answer]) -> Answer:
         """The answer to a request of `nambari_client.operations`."""
@@ -164,6 +169,11 @@ class AsyncClient:
     @property
     def base_url(self) -> str:
         return self._core.base_url
+
+    @property
+    def day_limit(self) -> DayLimit | None:
+        """How the day's requests stand, as the last answer told; None before one, and where the plan has no limit."""
+        return self._core.day_limit
 
     async def send(self, request: Request[Answer]) -> Answer:
         """The answer to a request of `nambari_client.operations`."""

@@ -50,6 +50,14 @@ class Retries:
     longest_wait_seconds: float = 20.0
 
 
+@dataclass(frozen=True, slots=True)
+class DayLimit:
+    """How many requests the organization's plan allows in a day of UTC, and how many of them are left."""
+
+    limit: int
+    remaining: int
+
+
 class ErrorBody(msgspec.Struct):
     error: str
     code: str
@@ -67,6 +75,8 @@ class Core:
         self._key = read_key(api_key or os.environ.get(API_KEY, ""))
         self.timeout = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
         self._retries = retries
+        self.day_limit: DayLimit | None = None
+        """As the last answer told that told of it."""
 
     # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -109,6 +119,7 @@ class Core:
 
     def read(self, request: Request[Answer], response: httpx2.Response) -> Answer:
         """The object that was answered. Raises ApiError, UnexpectedAnswer."""
+        self.day_limit = _day_limit(response.headers) or self.day_limit
         if not response.is_success:
             raise refusal(response)
         if request.answer is bytes:
@@ -209,6 +220,13 @@ def _unexpected(response: httpx2.Response, why: str) -> UnexpectedAnswer:
 def _seconds(headers: Mapping[str, str]) -> float | None:
     try:
         return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _day_limit(headers: Mapping[str, str]) -> DayLimit | None:
+    try:
+        return DayLimit(int(headers["x-ratelimit-limit-day"]), int(headers["x-ratelimit-remaining-day"]))
     except (KeyError, ValueError):
         return None
 

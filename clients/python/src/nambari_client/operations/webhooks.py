@@ -22,14 +22,21 @@ from nambari_client.request import PagedRequest, Request, changed, given, pages,
 
 Switch = Literal["active", "inactive"]
 DeliveryStatus = Literal["delivered", "failed", "pending"]
+Order = Literal["oldest_first", "newest_first"]
 WEBHOOKS = ("v1", "webhooks")
 
 
 def list_events(
-    *, type: str | None = None, limit: int | None = None, starting_after: str | None = None
+    *,
+    type: str | None = None,
+    order: Order | None = None,
+    limit: int | None = None,
+    starting_after: str | None = None,
 ) -> PagedRequest[Event, EventPage]:
-    """What happened, oldest first. `type` is a name or a group, such as `phone_number.*`."""
-    return pages(EventPage, "events", "v1", "events", type=type, limit=limit, starting_after=starting_after)
+    """What happened, oldest first if `order` is not given. `type` is a name or a group, such as `phone_number.*`."""
+    return pages(
+        EventPage, "events", "v1", "events", type=type, order=order, limit=limit, starting_after=starting_after
+    )
 
 
 def list_webhooks(
