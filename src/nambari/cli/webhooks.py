@@ -13,15 +13,18 @@ import typer
 
 from nambari.cli import output, session
 from nambari.cli.arguments import Json, Wrong, examples, read_id
-from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, ask
+from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, ask, away
+from nambari.cli.pace import Pace, sparing
 from nambari.domain.reach import networks
 from nambari.sending import Message, Sender
-from nambari.wiring import new_secret_bytes, read_clock
-from nambari_client import AsyncClient, ConnectionFailed, errors
+from nambari.wiring import new_secret_bytes, read_clock, read_unix_seconds
+from nambari_client import AsyncClient, DayLimit, NambariError, errors
+from nambari_client.core import asked_wait
 from nambari_client.objects import Event
 from nambari_client.receiving import is_secret
 
 LARGEST_PAGE = 100
+AGAIN = "It is asked again until it answers."
 SECRET_BYTES = 32
 
 group = typer.Typer(help="Webhooks: see their events here. With your API key, on any server.", no_args_is_help=True)
@@ -62,7 +65,12 @@ def listen(
     ] = None,
     from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the first event there is.")] = False,
     every: Annotated[
-        float, typer.Option(help="How often to ask, seconds; each time counts as a request.", min=0.1, max=3600)
+        float,
+        typer.Option(
+            help="How often to ask at first and after an event, seconds; each time counts as a request.",
+            min=0.1,
+            max=3600,
+        ),
     ] = 2.0,
     base_url: BaseUrl = HERE,
     as_json: Json = False,
@@ -72,6 +80,10 @@ def listen(
     Nothing has to reach this machine from outside. A server that is away for a while is asked again. What is
     forwarded goes to any address, one event at a time and once: an answer other than 200 to 299 is shown, and that is
     all. The status of a forwarded event stands on standard error.
+
+    While nothing happens the server is asked less and less often, every 30 seconds in the end. Each time is a request
+    of your plan: with 1,000 a day, those of four hours in which nothing happens are half of them. Once half of a day's
+    requests are used, by whomever, it asks so seldom that the rest lasts until midnight UTC, and tells so.
     """
     if after and from_start:
         raise Wrong("--after and --from-start do not go together.")
@@ -112,34 +124,43 @@ def _is_url(text: str) -> bool:
 
 
 async def _beginning(api: AsyncClient, events: str | None, after: str | None, from_start: bool) -> str | None:
-    """The event to go on after; by default the last that there is.
-
-    The list begins with the oldest, so that all of it is passed over.
-    """
+    """The event to go on after; by default the last that there is."""
     if after or from_start:
         await api.list_events(type=events, limit=1, starting_after=after).page()  # or it is told now that it cannot be
         return after
-    last = None
-    async for page in api.list_events(type=events, limit=LARGEST_PAGE).pages():
-        if page.events:
-            last = page.events[-1].id
-    return last
+    newest = (await api.list_events(type=events, order="newest_first", limit=1).page()).events
+    return newest[0].id if newest else None
 
 
 async def _arriving(api: AsyncClient, events: str | None, last: str | None, every: float) -> AsyncIterator[Event]:
-    """All that come after `last`, for ever. The server may be away for a while."""
-    away = False
+    """All that come after `last`, for ever. The server may be away for a while, and the day's requests used up."""
+    pace, was_away, was_sparing = Pace(every), False, False
     while True:
+        came, asked_seconds = False, 0.0
         try:
             async for event in api.list_events(type=events, limit=LARGEST_PAGE, starting_after=last):
+                came = True
                 yield event
                 last = event.id
-            away = False
-        except (ConnectionFailed, errors.ServiceUnavailable) as error:
-            if not away:
-                _say(f"{error} It is asked again every {every:g} s.")
-            away = True
-        await asyncio.sleep(every)
+            was_away = False
+        except NambariError as error:
+            if not (away(error) or isinstance(error, errors.RateLimitExceeded)):
+                raise
+            if not was_away:
+                _say(f"{error} {AGAIN}")
+            was_away, asked_seconds = True, asked_wait(error)
+        usual, spared = pace.after(came=came), sparing(api.day_limit, read_unix_seconds())
+        if spared > usual and not was_sparing and api.day_limit:
+            _say(_of_day(api.day_limit, spared))
+        was_sparing = spared > 0 and (was_sparing or spared > usual)
+        await asyncio.sleep(max(usual, spared, asked_seconds))
+
+
+def _of_day(day: DayLimit, seconds: float) -> str:
+    return (
+        f"{day.remaining:,} of the {day.limit:,} requests of this day (UTC) are left: asking every {seconds:.0f} s now,"
+        " so that listening uses no more than half of them."
+    )
 
 
 class _Forward:
