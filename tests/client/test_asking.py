@@ -113,6 +113,52 @@ async def test_a_list_is_walked_while_it_grows(world: World) -> None:
         assert (set(walked), len(walked)) == (first, 3)
 
 
+async def test_a_list_is_walked_while_what_it_gave_is_deleted(world: World, settings: Settings, dsn: str) -> None:
+    alice = await world.person()
+    async with client_of(world, alice.api_key) as client:
+        for _ in range(5):
+            await client.create_endpoint("Desk", "agent", url="sip:desk@sip.example.com")
+            await client.create_webhook("https://example.com/in", ["endpoint.*"])
+        async for endpoint in client.list_endpoints(limit=2):
+            await client.delete_endpoint(endpoint.id)
+        async for webhook in client.list_webhooks(limit=1):
+            await client.delete_webhook(webhook.id)
+        assert (await client.list_endpoints().page()).total == (await client.list_webhooks().page()).total == 0
+        for item in await world.stock(3):
+            await client.create_hold(item)
+
+    def let_go(base_url: str) -> None:
+        with Client(alice.api_key, base_url=base_url) as client:
+            for hold in client.list_holds(limit=2):
+                client.delete_hold(hold.id)
+            assert client.list_holds().page().total == 0
+
+    async with serving(settings, dsn) as port:
+        await asyncio.to_thread(let_go, f"http://127.0.0.1:{port}")
+
+
+async def test_a_page_is_fetched_when_the_last_item_before_it_is_due(world: World) -> None:
+    alice = await world.person()
+    asked: list[str] = []
+
+    class Noting(httpx2.ASGITransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            asked.append(request.url.query.decode())
+            return await super().handle_async_request(request)
+
+    async with AsyncClient(
+        alice.api_key, base_url="http://nambari.test", transport=Noting(app=world.app, raise_app_exceptions=False)
+    ) as client:
+        for item in await world.stock(5):
+            await client.purchase_phone_number(item)
+        asked.clear()
+        assert [len(asked) async for _ in client.list_phone_numbers(limit=2)] == [1, 2, 2, 3, 3]
+        asked.clear()
+        assert [each async for each in client.list_phone_numbers(country="NG")] == []
+        assert [len(each.phone_numbers) async for each in client.list_phone_numbers(limit=3).pages()] == [3, 2]
+        assert len(asked) == 3
+
+
 @pytest.mark.parametrize("id_", ["", ".", ".."])
 async def test_what_is_no_id_never_leaves(world: World, id_: str) -> None:
     """`DELETE /phone-numbers/..` would be another path."""

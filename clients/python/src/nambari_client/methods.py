@@ -21,15 +21,24 @@ class AsyncSender(Protocol):
 
 
 class Pages(Generic[Item, PageOf]):
-    """A list, fetched as it is walked: its items by iterating, its pages by `pages()`, the first alone by `page()`."""
+    """A list, fetched as it is walked: its items by iterating, its pages by `pages()`, the first alone by `page()`.
+
+    An item may be deleted as soon as it is given: a page follows upon the last item of the one before, and is fetched
+    before that is given. `pages()` gives the whole page first.
+    """
 
     def __init__(self, sender: Sender, request: PagedRequest[Item, PageOf]) -> None:
         self._sender = sender
         self._request = request
 
     def __iter__(self) -> Iterator[Item]:
-        for page in self.pages():
-            yield from self._request.items(page)
+        pages = self.pages()
+        page = next(pages, None)
+        while page is not None:
+            items = self._request.items(page)
+            yield from items[:-1]
+            page = next(pages, None)  # while its cursor, the last item, is surely there
+            yield from items[-1:]
 
     def pages(self) -> Iterator[PageOf]:
         request: Request[PageOf] | None = self._request.first
@@ -43,15 +52,24 @@ class Pages(Generic[Item, PageOf]):
 
 
 class AsyncPages(Generic[Item, PageOf]):
-    """A list, fetched as it is walked: its items by `async for`, its pages by `pages()`, the first by `page()`."""
+    """A list, fetched as it is walked: its items by `async for`, its pages by `pages()`, the first by `page()`.
+
+    What Pages says of deleting holds here too.
+    """
 
     def __init__(self, sender: AsyncSender, request: PagedRequest[Item, PageOf]) -> None:
         self._sender = sender
         self._request = request
 
     async def __aiter__(self) -> AsyncIterator[Item]:
-        async for page in self.pages():
-            for item in self._request.items(page):
+        pages = self.pages()
+        page = await anext(pages, None)
+        while page is not None:
+            items = self._request.items(page)
+            for item in items[:-1]:
+                yield item
+            page = await anext(pages, None)  # while its cursor, the last item, is surely there
+            for item in items[-1:]:
                 yield item
 
     async def pages(self) -> AsyncIterator[PageOf]:

@@ -74,7 +74,11 @@ def search_available_numbers(
     limit: int | None = None,
     offset: int | None = None,
 ) -> PagedRequest[AvailableNumber, AvailableNumberPage]:
-    """Numbers that are for sale in a country (ISO 3166-1 alpha-2). `contains` are digits, `*` is any one."""
+    """Numbers that are for sale in a country (ISO 3166-1 alpha-2). `contains` are digits, `*` is any one.
+
+    Its pages are by offset: what is bought or held while they are walked, by you or others, moves up what follows, and
+    as many numbers are passed over at the next page. To buy several, take a `list` of what you need first.
+    """
     return pages(
         AvailableNumberPage,
         "phone_numbers",
