@@ -23,6 +23,7 @@ async def processes(world: World, dsn: str, settings: Settings) -> AsyncIterator
         for _ in range(HOW_MANY):
             app = application(replace(settings, database_connections=CONNECTIONS), dsn)
             await stack.enter_async_context(started(app))
+            app.state.services = replace(app.state.services, clock=world.services.clock)
             worlds.append(World(app.state.services, with_request_id(app)))
         made = Processes(world, worlds)
         yield made

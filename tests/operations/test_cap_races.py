@@ -1,9 +1,19 @@
 """Many purchases by one key at once, over several processes: together they never exceed its cap."""
 
-from tests.cast import assert_invariants
+from datetime import timedelta
+
+import pytest
+from tests.cast import World, assert_invariants
+from tests.moving import MovingWorld
 from tests.operations.racing import Processes, at_once, codes, watched
 
 PRICE = 350
+
+
+@pytest.fixture
+def world(moving: MovingWorld) -> World:
+    """Its clock stands still, and so does that of the processes: a cap is of a calendar month, and none ends here."""
+    return moving
 
 
 async def test_one_key_buys_what_its_cap_allows_and_no_more(processes: Processes) -> None:
@@ -29,7 +39,7 @@ async def test_two_purchases_one_within_the_cap(processes: Processes) -> None:
     await assert_invariants(processes.world)
 
 
-async def test_purchases_and_restores_of_one_key_meet_at_its_cap(processes: Processes) -> None:
+async def test_purchases_and_restores_of_one_key_meet_at_its_cap(processes: Processes, moving: MovingWorld) -> None:
     """Both count, in whatever order they come: together at most the cap, and nobody is undone for ever."""
     alice = await processes.world.person()
     numbers = [
@@ -38,9 +48,11 @@ async def test_purchases_and_restores_of_one_key_meet_at_its_cap(processes: Proc
     ]
     for number in numbers:
         assert (await alice.client.delete(f"/v1/phone-numbers/{number}")).status_code == 200
+    moving.clock.now += timedelta(minutes=2)
     async with processes.world.services.database.writing() as connection:
         # As if their month were over: a restore takes another.
-        await connection.execute("UPDATE phone_numbers SET paid_until = now() - interval '1 minute'")
+        over = moving.clock.now - timedelta(minutes=1)
+        await connection.execute("UPDATE phone_numbers SET paid_until = $1", over)
     capped = await processes.world.person(alice.organization_id, monthly_cap_cents=6 * PRICE)
     items = await processes.world.stock(10, setup=0, monthly=PRICE)
     restores = (
