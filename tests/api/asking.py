@@ -1,5 +1,6 @@
 """How the tests of the HTTP side ask, and read what they are told."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -84,6 +85,16 @@ def refused(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
     assert body["request_id"].startswith("req_")
     assert answer.headers["content-type"] == "application/json"
     return dict(body.get("details", {}))
+
+
+async def first_refusal(client: httpx2.AsyncClient, path: str, from_: float) -> httpx2.Response:
+    """Ask until it is refused, as whatever is asked after that instant of the monotonic clock has to be."""
+    while True:
+        asked_at = time.monotonic()
+        answer = await client.get(path)
+        if answer.status_code != 200:
+            return answer
+        assert asked_at < from_
 
 
 def faults(answer: httpx2.Response) -> dict[str, str]:
