@@ -94,7 +94,7 @@ def waiting(folder: Path, name: str, host: str, scenario: str, *options: str, po
     command = party.command(scenario, *options)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as process:
         try:
-            until(lambda: _listens(process, port), 10, f"sipp as {name}")
+            until(lambda: _listens(process, port), 60, f"sipp as {name}")
             yield party
         finally:
             process.kill()

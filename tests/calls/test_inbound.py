@@ -43,7 +43,7 @@ async def test_an_agent_hangs_up(stage: Stage) -> None:
         number = await stage.number(await stage.person(), agent.uri)
         trunk = stage.rings(number["number"], Calling.is_hung_up_on)
         assert len(trunk.received("BYE")) == 1
-        until(lambda: agent.received("SIP/2.0 200"), 5, "the answer to the BYE")
+        until(lambda: agent.received("SIP/2.0 200"), 30, "the answer to the BYE")
 
 
 async def test_a_caller_gives_up(stage: Stage) -> None:
@@ -72,7 +72,7 @@ async def test_a_call_that_outlives_the_proxy_can_be_hung_up(stage: Stage) -> No
     before = len(stage.agent.received("ACK"))
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(stage.rings, number["number"], lambda calling: calling.talks(2_500))
-        until(lambda: len(stage.agent.received("ACK")) > before or call.done(), 10, "the call")
+        until(lambda: len(stage.agent.received("ACK")) > before or call.done(), 60, "the call")
         stage.proxy.end()
         stage.proxy.start()
         trunk = call.result(30)

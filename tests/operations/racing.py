@@ -51,7 +51,7 @@ def codes(answers: Iterable[Answer]) -> Counter[str]:
     return Counter(answer.json().get("code", str(answer.status_code)) for answer in answers)
 
 
-async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
+async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 60) -> None:
     """Until the condition is true."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - the database tells nobody: it has to be asked

@@ -75,7 +75,7 @@ def test_ctrl_c_leaves_nothing(served: Service) -> None:
     served.start()
     assert len(processes_of(served.home)) > 2, "service, keeper and PostgreSQL should be there"
     assert served.interrupt() in INTERRUPTED, served.output
-    until(lambda: not processes_of(served.home), 10, "the end of every process")
+    until(lambda: not processes_of(served.home), 30, "the end of every process")
     assert "Traceback" not in served.output
     assert not is_listening(served)
 
