@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ from nambari.db.migrate import migrate
 from nambari.settings import Settings
 
 SEARCH = "/v1/phone-numbers/available?country=GB"
-LONG = 60.0
+LONG = 600.0
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,15 @@ async def for_sale(world: World, person: Person) -> set[str]:
     return {each["inventory_id"] for each in (await asked(world, person, SEARCH))["phone_numbers"]}
 
 
+async def told(ask: Callable[[], Awaitable[Any]], wanted: object) -> None:
+    """Until this is the answer, which only the replica gives: what is too slow there, the primary is asked for."""
+
+    async def is_told() -> bool:
+        return bool(await ask() == wanted)
+
+    await eventually(is_told, 60)
+
+
 async def test_who_wrote_sees_it_in_every_process_and_others_a_moment_later(here: Pair, patient: list[World]) -> None:
     """That Bella still sees the number shows that she was answered by the replica, which stands still."""
     one, two = patient
@@ -103,7 +112,7 @@ async def test_who_wrote_sees_it_in_every_process_and_others_a_moment_later(here
         assert [each["id"] for each in (await asked(world, alice, "/v1/phone-numbers"))["phone_numbers"]] == [number]
         assert len((await asked(world, alice, "/v1/credits/transactions"))["transactions"]) == 3
         assert (await asked(world, alice, f"/v1/phone-numbers/{number}/history"))["total"] == 1
-    assert await for_sale(two, bella) == {item, other}
+    await told(lambda: for_sale(two, bella), {item, other})
 
     here.standby.go_on()
 
@@ -133,7 +142,11 @@ async def test_money_is_never_read_there(here: Pair, patient: list[World]) -> No
     here.standby.pause()
     await one.fund(alice.organization_id, 500)  # by the operator, and so nothing that Alice wrote
     assert (await asked(two, alice, "/v1/credits"))["balance_cents"] == 1500
-    assert (await asked(two, alice, "/v1/credits/transactions"))["total"] == 1, "the statement is the replica's"
+
+    async def statement() -> int:
+        return int((await asked(two, alice, "/v1/credits/transactions"))["total"])
+
+    await told(statement, 1)
 
 
 async def test_a_revoked_key_is_refused_while_the_replica_stands_still(here: Pair, patient: list[World]) -> None:
