@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.calls.tunnel import Certificate, write_configuration
+from tests.story import processes
 from tests.story.processes import HOST, until
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "kamailio"
@@ -41,10 +42,10 @@ def programs_are_there() -> bool:
 def free_port() -> int:
     """One that is free for both UDP and TCP, and the next one for TLS."""
     while True:
+        port = processes.free_port()
         with socket.socket() as tcp, socket.socket() as tls, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((HOST, 0))
-            port: int = tcp.getsockname()[1]
             try:
+                tcp.bind((HOST, port))
                 udp.bind((HOST, port))
                 tls.bind((HOST, port + 1))
             except OSError:

@@ -1,13 +1,15 @@
 """How do tests run the service as it is run: a process on a real port, with signals, of which nothing is left?"""
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,11 +38,27 @@ def until(condition: Callable[[], Found], seconds: float = 60, what: str = "it")
     return found
 
 
+def _own_ports() -> Iterator[int]:
+    """Of those that the kernel gives to no client: who restarts on a port finds it free, whoever connected meanwhile.
+
+    Beyond 10080, the last that browsers refuse. Each process of a parallel run has its share; they begin anywhere.
+    """
+    lowest_of_clients = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = range(10_081 + worker, lowest_of_clients, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    return itertools.cycle(random.sample(share, len(share)))
+
+
+_OWN_PORTS = _own_ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One on which nothing listens, and that no other call is given soon."""
+    while True:
+        port = next(_OWN_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 @dataclass
