@@ -193,9 +193,10 @@ async def test_enterprise_is_not_limited_and_its_headers_are_numbers(limited: Wo
         assert day(answer) == (None, None)
 
 
-async def test_enterprise_has_what_the_operator_sets(dsn: str, settings: Settings) -> None:
+async def test_enterprise_has_what_the_operator_sets(dsn: str, settings: Settings, clock: Clock) -> None:
     app = application(replace(settings, enterprise_requests_per_second=100_000, enterprise_requests_per_day=9), dsn)
     async with started(app):
+        app.state.limiter._now = clock
         world = World(app.state.services, with_request_id(app))
         alice = await world.person()
         left = [standing(await alice.client.get("/v1/kyc"))[:2] for _ in range(9)]

@@ -11,6 +11,7 @@ import pytest
 from tests.calls.scenarios import Calling
 from tests.docs.blocks import PAGES, ROOT, blocks
 from tests.machine import PASSWORD, URL, Machine, machine
+from tests.story.processes import away_from_midnight
 
 BLOCKS = [block for page in PAGES for block in blocks(page) if block.why == "tests/deploy/test_machine.py"]
 SETTINGS = "set -a; . /etc/nambari/nambari.env; set +a\n"
@@ -154,6 +155,7 @@ def test_two_processes_count_together(without_units: Machine) -> None:
     ]
     block = the("docs/scale.md", "nambari serve --port 8001")
     counted = "redis-cli get $(redis-cli --scan --pattern '*/requests_per_day/*')\n"
+    away_from_midnight()
     told = without_units.typed(
         "".join(["systemctl start redis-server\n", block, *ready, *asked, "kill %1 %2\nwait\n", counted])
     )

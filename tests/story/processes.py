@@ -52,6 +52,11 @@ def _own_ports() -> Iterator[int]:
 _OWN_PORTS = _own_ports()
 
 
+def away_from_midnight() -> None:
+    """Waits for the next day (UTC) if this one is about to end: what is counted by the day is counted in one then."""
+    until(lambda: 86_400 - time.time() % 86_400 > 120, 130, "the next day")
+
+
 def free_port() -> int:
     """One on which nothing listens, and that no other call is given soon."""
     while True:

@@ -1,5 +1,6 @@
 """Do the processes of `serve --workers N` hold a limit together, over a real Valkey?"""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 
 import httpx2
 from tests.operations.valkey import valkey
-from tests.story.processes import attach, database, environment, service
+from tests.story.processes import attach, away_from_midnight, database, environment, service
 
 from nambari.db.migrate import migrate
 
@@ -43,6 +44,7 @@ async def test_workers_count_together(tmp_path: Path) -> None:
             _, secret = await world.key(await world.organization())
         server.close()
         served.start()
+        await asyncio.to_thread(away_from_midnight)
         # Each request on a connection of its own, so that the kernel spreads them over the processes.
         answers = [httpx2.get(f"{served.url}/v1/credits", headers={"x-api-key": secret}) for _ in range(PER_DAY + 20)]
         assert Counter(answer.status_code for answer in answers) == {200: PER_DAY, 429: 20}
