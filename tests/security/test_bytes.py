@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from tests.api.papers import JPEG, PDF, PNG
-from tests.security.wire import Told, exchange, well_formed
+from tests.security.wire import DEADLINE_SECONDS, Told, exchange, well_formed
 from tests.story.processes import Service, database, service
 
 from nambari.console.app import CONSOLE
@@ -120,7 +120,7 @@ async def test_where_a_body_ends_is_never_guessed(served: tuple[Service, str], f
     """RFC 9112 6.3 and 11.2: what two servers may read in two ways is refused, and the connection closed."""
     headers, body = REFUSED[form]
     raw = request(b"POST /v1/holds", b"x-api-key: " + KEY_OF_ANOTHER.encode(), headers) + body + INNER
-    told, closed = await exchange(served[0].port, raw)
+    told, closed = await exchange(served[0].port, raw, DEADLINE_SECONDS)
     assert [each.status for each in told] == [400]
     assert closed
 

@@ -23,8 +23,8 @@ class Told:
         return [value for given, value in self.headers if given == name]
 
 
-async def exchange(port: int, raw: bytes) -> tuple[list[Told], bool]:
-    """The answers to these bytes, and whether the service closed the connection by itself.
+async def exchange(port: int, raw: bytes, patience_seconds: float = PATIENCE_SECONDS) -> tuple[list[Told], bool]:
+    """The answers to these bytes, and whether the service closed the connection by itself within our patience.
 
     Raises h11.RemoteProtocolError for an answer that is no HTTP, TimeoutError where the connection does not end.
     """
@@ -33,7 +33,7 @@ async def exchange(port: int, raw: bytes) -> tuple[list[Told], bool]:
     try:
         writer.write(raw)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(patience_seconds):
                 while data := await reader.read(65536):
                     received += data
             closed = True
