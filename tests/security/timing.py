@@ -3,6 +3,7 @@
 No test asserts a time: tests/security/test_tenants.py compares the statements that the database is sent instead.
 """
 
+import argparse
 import asyncio
 import random
 import statistics
@@ -24,7 +25,6 @@ from nambari.db.migrate import migrate
 from nambari.domain.access import Environment
 from nambari.settings import Settings
 
-ROUNDS = 200
 ASKED = (
     ("GET", "/v1/phone-numbers/{}", "pn"),
     ("PATCH", "/v1/phone-numbers/{}", "pn"),
@@ -38,17 +38,17 @@ ASKED = (
 )
 
 
-async def measured(world: World) -> Iterator[str]:
+async def measured(world: World, rounds: int) -> Iterator[str]:
     """A line for each operation: median and 95th percentile, microseconds, of both, and the ratio of the medians."""
     async with world.services.database.writing() as connection:
         await connection.execute("INSERT INTO rates VALUES ('GB', 'local', 700, 250)")
     hers = await belongings(world, await world.person(), Environment.LIVE, "hers")
     mallory = await world.person()
-    lines, lots = [], random.Random(ROUNDS)
+    lines, lots = [], random.Random(rounds)
     for method, path, kind in ASKED:
         took: tuple[list[float], list[float]] = ([], [])
         pair = [(0, hers[kind]), (1, nobodys(world, hers[kind]))]  # the same each time: paths are remembered
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             lots.shuffle(pair)
             for place, id_ in pair:
                 begun = time.perf_counter()
@@ -65,7 +65,7 @@ async def measured(world: World) -> Iterator[str]:
     return iter(lines)
 
 
-async def main() -> None:
+async def main(rounds: int) -> None:
     logs.configure("warning")
     with TemporaryDirectory() as folder:
         server = embedded.attach(Path(folder), durable=False)
@@ -74,7 +74,7 @@ async def main() -> None:
             app = application(replace(Settings(), key_cache_seconds=10_000), server.dsn)
             async with started(app):
                 world = World(app.state.services, with_request_id(app))
-                for line in await measured(world):
+                for line in await measured(world, rounds):
                     sys.stdout.write(line + "\n")
                 await world.close()
         finally:
@@ -82,4 +82,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser(prog="python -m tests.security.timing", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200, help="how often each is asked; 200 when left out")
+    asyncio.run(main(parser.parse_args().rounds))
