@@ -186,11 +186,14 @@ async def _called(client: Client, tool: str, **arguments: object) -> str:
     return " ".join(getattr(each, "text", "") for each in answer.content)
 
 
-def doors(demo: Demo, *, quick: bool) -> dict[str, Taken]:
-    found = {"curl": by_curl(demo), "command line": by_command_line(demo), "Python client": by_python(demo)}
-    if not quick:
-        found["console, in Chromium"] = asyncio.run(by_console(demo))
-    return found | {"an agent, over MCP": asyncio.run(by_agent(demo))}
+def doors(demo: Demo) -> dict[str, Taken]:
+    return {
+        "curl": by_curl(demo),
+        "command line": by_command_line(demo),
+        "Python client": by_python(demo),
+        "console, in Chromium": asyncio.run(by_console(demo)),
+        "an agent, over MCP": asyncio.run(by_agent(demo)),
+    }
 
 
 def table(begin: Taken, taken: dict[str, Taken]) -> str:
@@ -208,13 +211,12 @@ def table(begin: Taken, taken: dict[str, Taken]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.first_number", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="without the browser: to see that it works")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this Markdown page")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nambari-first-number-") as folder:
         described = machine.hardware()
         with demo(Path(folder)) as (started, begin):
-            taken = doors(started, quick=asked.quick)
+            taken = doors(started)
     text = f"{report.header(described)}\n\n{table(begin, taken)}"
     print(text)
     if asked.write:
