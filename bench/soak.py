@@ -1,7 +1,8 @@
 """`python -m bench.soak`: half an hour of an ordinary day at half the limit, and what is different at its end.
 
 Customers search, get, list, buy, set, release and restore; calls come in, events are delivered, days pass. Ends with 1
-if an invariant is broken, a request failed, memory grew beyond its bound, or an event was not delivered.
+if an invariant is broken, a request failed, an event was not delivered, or memory, connections or the time that an
+answer takes grew beyond their bounds.
 """
 
 import argparse
@@ -37,6 +38,14 @@ SHARE_OF_LIMIT = 0.5
 LIMIT_SECONDS = 10.0
 MOST_GROWTH_BYTES = 48 << 20
 """Of a process, from the first fifth of the run to the last."""
+DRIFT_MINUTES = 1.0
+"""The fifths of a shorter run tell of what else the machine did in those seconds, and not of what drifts."""
+MOST_MORE_CONNECTIONS = 3
+"""To the database, likewise: a pool opens another when it is asked for more at once than ever before."""
+MOST_TIMES_AS_LONG = 4.0
+"""Likewise, of the median of a kind of request: the database more than doubles in half an hour."""
+LEAST_MEDIAN_SECONDS = 0.005
+"""A median below it says more of the machine than of us: it may grow to so many times this."""
 DELIVERED_WITHIN_SECONDS = 300.0
 LOOK_SECONDS = 0.2
 CENTS = 10**9
@@ -177,9 +186,34 @@ def problems(soaked: Soaked) -> list[str]:
         first, last = fifths([sample.memory_bytes[name] for sample in soaked.samples])
         if last - first > MOST_GROWTH_BYTES:
             found.append(f"grown: the {name} by {(last - first) / 2**20:.0f} MB")
+    if soaked.minutes >= DRIFT_MINUTES:
+        found += _more_connections(soaked) + _slower(soaked)
     if soaked.late:
         found.append(f"late: {soaked.late} events and deliveries still wait")
     return found
+
+
+def _more_connections(soaked: Soaked) -> list[str]:
+    first, last = fifths([sample.connections for sample in soaked.samples])
+    grown = last - first > MOST_MORE_CONNECTIONS
+    return [f"grown: connections to the database from {first:.0f} to {last:.0f}"] if grown else []
+
+
+def _slower(soaked: Soaked) -> list[str]:
+    """Kinds of requests that take longer at the end."""
+    found = []
+    for kind, each in soaked.counted.items():
+        first, last = (percentile(some, 0.5) if some else 0.0 for some in _ends(each, soaked.minutes))
+        if last > MOST_TIMES_AS_LONG * max(first, LEAST_MEDIAN_SECONDS):
+            found.append(f"slower: the median of {kind} from {first * 1e3:.1f} to {last * 1e3:.1f} ms")
+    return found
+
+
+def _ends(counted: Counted, minutes: float) -> tuple[list[float], list[float]]:
+    """How long requests took that ended in the first fifth of the run, and in the last."""
+    end = minutes * 60
+    first = [took for at, took in counted.latencies if at <= end / 5]
+    return first, [took for at, took in counted.latencies if at > end * 4 / 5]
 
 
 def fifths(values: list[float]) -> tuple[float, float]:
@@ -205,12 +239,9 @@ def tables(soaked: Soaked) -> str:
 
 
 def _requests(soaked: Soaked) -> str:
-    end = soaked.minutes * 60
     rows = []
     for kind, each in soaked.counted.items():
-        first = [took for at, took in each.latencies if at <= end / 5]
-        last = [took for at, took in each.latencies if at > end * 4 / 5]
-        times = [_milliseconds(some, share) for some in (first, last) for share in (0.5, 0.99)]
+        times = [_milliseconds(some, share) for some in _ends(each, soaked.minutes) for share in (0.5, 0.99)]
         rows.append([kind, *(f"{each.outcomes[name]:,}" for name in ("done", "refused", "failed")), *times])
     head = ["requests", "done", "refused", "failed", "p50, first fifth", "p99", "p50, last fifth", "p99"]
     return report.table(head, rows)

@@ -150,10 +150,16 @@ def test_a_short_soak_leaves_every_invariant_whole_and_says_so(tmp_path: Path) -
     assert told.strip() in page.read_text()
 
 
-def seen(megabytes: float) -> Sample:
+def seen(megabytes: float, connections: float = 20) -> Sample:
     memory = {"service": megabytes * 2**20, "worker": 70 * 2**20}
-    rest = dict.fromkeys(("at", "connections", "database_bytes", "dead_rows", "live_rows", "waiting"), 0.0)
-    return Sample(memory_bytes=memory, files={"service": 30, "worker": 30}, **rest)
+    rest = dict.fromkeys(("at", "database_bytes", "dead_rows", "live_rows", "waiting"), 0.0)
+    return Sample(memory_bytes=memory, files={"service": 30, "worker": 30}, connections=connections, **rest)
+
+
+def took(*milliseconds: float) -> dict[str, Counted]:
+    """Of a run of a minute, a request in each of its fifths."""
+    latencies = [(6.0 + 12 * place, each / 1e3) for place, each in enumerate(milliseconds)]
+    return {"get": Counted(Counter(done=len(latencies)), latencies)}
 
 
 @pytest.mark.parametrize(
@@ -163,6 +169,11 @@ def seen(megabytes: float) -> Sample:
         ({"broken": ["no balance is below its floor"]}, "broken: no balance is below its floor"),
         ({"late": 3}, "late: 3 events and deliveries still wait"),
         ({"samples": [seen(80 + 20 * step) for step in range(10)]}, "grown: the service by 160 MB"),
+        ({"samples": [seen(80, 20 + step) for step in range(10)]}, "grown: connections to the database from 20 to 28"),
+        ({"samples": [seen(80, 20 + step / 5) for step in range(10)]}, None),
+        ({"counted": took(8, 8, 40, 40, 33)}, "slower: the median of get from 8.0 to 33.0 ms"),
+        ({"counted": took(8, 8, 40, 40, 31)}, None),
+        ({"counted": took(0.5, 0.5, 0.5, 0.5, 19)}, None),
         (
             {"counted": {"get": Counted(Counter(failed=1), [(1.0, 0.1)], ["500"])}},
             "failed: 1 of get, the first with 500",
