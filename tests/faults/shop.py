@@ -5,6 +5,7 @@ it again with that key until it is answered. What was acknowledged is looked for
 """
 
 import asyncio
+import math
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
@@ -55,6 +56,8 @@ class Shop:
     faults: list[str] = field(default_factory=list)
     """What no fault of the surroundings may cause: another status than 503, a 503 without Retry-After, a hang."""
     slowest: float = 0.0
+    quickest_503: float = math.inf
+    """Both in seconds; what takes longer than HANG_SECONDS is a fault."""
     closed: bool = False
     reconnect: bool = False
     """Whether each request gets a connection of its own."""
@@ -120,10 +123,13 @@ class Shop:
         except httpx2.TransportError as error:
             self.outcomes[type(error).__name__] += 1
             return None
-        self.slowest = max(self.slowest, time.monotonic() - begun)
+        took = time.monotonic() - begun
+        self.slowest = max(self.slowest, took)
         self.outcomes[str(answer.status_code)] += 1
         if answer.status_code not in {200, 201, 204, 404, 409, 503}:
             self.faults.append(f"{key}: {answer.status_code} {answer.text[:300]}")
+        if answer.status_code == 503:
+            self.quickest_503 = min(self.quickest_503, took)
         if answer.status_code == 503 and int(answer.headers.get("Retry-After", "0")) < 1:
             self.faults.append(f"{key}: 503 without Retry-After")
         return answer

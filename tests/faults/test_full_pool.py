@@ -3,7 +3,7 @@
 import asyncio
 
 import httpx2
-from tests.faults.conftest import Place
+from tests.faults.conftest import TIMEOUT_SECONDS, Place
 from tests.faults.shop import HANG_SECONDS, assert_nothing_lost, open_shop, prepare, soon
 from tests.story.processes import Service
 
@@ -34,6 +34,7 @@ async def test_a_row_that_is_locked_from_outside(served: Service, place: Place) 
             assert (await client.get(f"{served.url}/readyz")).status_code in {200, 503}
         await shop.more(40)
         await soon(served.is_ready, 60, "readiness")
+    assert shop.quickest_503 >= TIMEOUT_SECONDS, "there was no queue"
     assert set(shop.outcomes) <= {"200", "201", "204", "404", "409", "503"}, shop.lost()
     async with place.world() as world:
         await assert_nothing_lost(world, shop)
