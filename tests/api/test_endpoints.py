@@ -213,6 +213,15 @@ async def test_a_change_of_type_or_provider_is_checked_whole(world: World) -> No
     assert (retell.json()["url"], retell.json()["provider_config"]) == ("sip:sip.retellai.com;transport=tcp", {})
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", " \u2003 ", "\u3000"])
+async def test_a_name_of_spaces_of_any_kind_is_none(world: World, blank: str) -> None:
+    alice = await world.person()
+    endpoint = await made(alice.client)
+    told = {"name": "must have at least one visible character and no control characters"}
+    assert faults(await alice.client.post("/v1/endpoints", json={**AGENT, "name": blank})) == told
+    assert faults(await alice.client.patch(f"/v1/endpoints/{endpoint['id']}", json={"name": blank})) == told
+
+
 async def test_deleting_one_detaches_its_numbers(world: World) -> None:
     alice = await world.person()
     endpoint, other = await made(alice.client), await made(alice.client)
