@@ -27,6 +27,16 @@ def test_the_environments_have_a_balance_each(nambari: Run, organization: str) -
     assert [line["amount_cents"] for line in statement(nambari, organization, "--env", "test")] == [5, 1_000_000]
 
 
+def test_in_the_test_environment_they_come_by_its_clock(nambari: Run, organization: str, dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("INSERT INTO test_clocks (organization_id, ahead) VALUES (%s, '400 days')", (organization,))
+        connection.commit()
+    nambari("credits", "add", "--org", organization, "--cents", "5", "--env", "test")
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute("SELECT max(created_at) > now() + interval '399 days' FROM postings").fetchone()
+    assert found == (True,)
+
+
 def statement(nambari: Run, organization: str, *options: str) -> list[dict[str, object]]:
     return nambari("credits", "statement", "--org", organization, *options, "--json").lines
 

@@ -11,7 +11,7 @@ from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, ask, cleaned, first, re
 from nambari.cli.output import Column, Record
 from nambari.domain.access import Environment
 from nambari.domain.money import display
-from nambari.operations import credit
+from nambari.operations import clock, credit
 from nambari.wiring import Services
 from nambari_client import AsyncClient
 
@@ -50,7 +50,11 @@ def add(
     """Add credits to an organization that has paid."""
     attempt = session.operator(organization_id, environment)
 
-    done = session.with_services(lambda services: credit.top_up(services, attempt, cents, reference, services.clock()))
+    async def act(services: Services) -> credit.ToppedUp:
+        now = await clock.read(services, attempt.caller)
+        return await credit.top_up(services, attempt, cents, reference, now)
+
+    done = session.with_services(act)
     output.answer(
         as_json,
         {"balance_cents": done.available_cents},
