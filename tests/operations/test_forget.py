@@ -13,6 +13,7 @@ from tests.operations.racing import Processes
 from tests.receiver import answer, receiving
 
 from nambari import worker
+from nambari.domain.access import Environment
 from nambari.operations import deliver, forget
 from nambari.settings import Settings
 
@@ -41,6 +42,25 @@ async def test_an_answer_is_forgotten_after_its_time_and_not_before(world: World
     assert await forget.answers(world.services, now + kept_for + timedelta(microseconds=1), 100) == 1
     assert await create(world, alice.client, "a") is False
     assert await world.value("SELECT count(*) FROM endpoints") == 2
+
+
+async def test_an_answer_of_the_test_environment_is_forgotten_by_the_worlds_time(moving: MovingWorld) -> None:
+    """However far its clock is ahead: purchases, other writes and refusals."""
+    tester = await moving.person(environment=Environment.TEST)
+    [item] = await moving.stock(environment="test")
+    assert (await tester.client.post("/v1/test/clock", json={"advance_days": 400})).status_code == 200
+    await create(moving, tester.client, "a")
+    for key, status in (("b", 201), ("c", 404)):
+        answer = await tester.client.post(
+            "/v1/phone-numbers", json={"inventory_id": item}, headers={"Idempotency-Key": key}
+        )
+        assert answer.status_code == status
+    kept_for = timedelta(hours=moving.services.settings.idempotency_hours)
+    moving.clock.now += kept_for
+    assert await forget.answers(moving.services, moving.clock.now, 100) == 0
+    assert await create(moving, tester.client, "a") is True
+    moving.clock.now += timedelta(microseconds=1)
+    assert await forget.answers(moving.services, moving.clock.now, 100) == 3
 
 
 async def test_many_workers_forget_each_answer_once(world: World, processes: Processes) -> None:

@@ -12,7 +12,7 @@ from nambari.api.errors import OF_BODIES
 from nambari.api.listing import unknown_cursor
 from nambari.api.queries import AttemptListing, DeliveryListing
 from nambari.api.reading import StrictRequest, read_query
-from nambari.api.requests import attempt, caller, clock_of, is_id_form, replay_headers, services
+from nambari.api.requests import attempt, caller, is_id_form, replay_headers, services
 from nambari.api.shapes_of_webhooks import AttemptPage, Delivery, DeliveryPage, Replay, Replayed
 from nambari.db import delivery_log, webhooks
 from nambari.db.paging import UnknownCursor
@@ -108,7 +108,7 @@ async def replay_delivery(
     require_id_form(webhook_id)
     _require_delivery_form(delivery_id)
     given = services(request)
-    done = await replay_one(given, attempt(request), webhook_id, delivery_id, await clock_of(request))
+    done = await replay_one(given, attempt(request), webhook_id, delivery_id)
     return Answer(msgspec.convert(done.result.shown, Delivery), headers=replay_headers(done))
 
 
@@ -140,7 +140,7 @@ async def replay_events(request: StrictRequest, webhook_id: FromPath[str], data:
         names=data.events,
     )
     given = services(request)
-    done = await replay_range(given, attempt(request, data), webhook_id, wanted, await clock_of(request))
+    done = await replay_range(given, attempt(request, data), webhook_id, wanted)
     return Answer(msgspec.convert(done.result, Replayed, from_attributes=True), headers=replay_headers(done))
 
 

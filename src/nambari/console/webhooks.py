@@ -191,8 +191,7 @@ async def replay_delivery(request: Asked, webhook_id: FromPath[str], delivery_id
     if not is_id_form(delivery_id):
         raise no_such_delivery()
     here = visit(request)
-    now = await clock.read(here.services, here.caller)
-    done = await outcome(replay_one(here.services, attempt(request), webhook_id, delivery_id, now))
+    done = await outcome(replay_one(here.services, attempt(request), webhook_id, delivery_id))
     if isinstance(done, Refusal):
         return await _show(request, webhook_id, done)
     return redirect(f"/console/webhooks/{webhook_id}?done=replayed")

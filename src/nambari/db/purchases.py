@@ -37,6 +37,7 @@ class Record:
     request_id: str
     idempotency_key: str | None
     kept: KeptAnswer | None
+    kept_at: datetime
     spending: Spending | None = None
 
 
@@ -155,7 +156,7 @@ _BUY = f"""
     ), kept AS (
         INSERT INTO kept_answers (organization_id, environment, idempotency_key, fingerprint, refused, answer,
                                   created_at)
-        SELECT $1, $2, ${_NEXT + 4}, ${_NEXT + 5}, false, ${_NEXT + 6}, $7
+        SELECT $1, $2, ${_NEXT + 4}, ${_NEXT + 5}, false, ${_NEXT + 6}, ${_NEXT + 20}
         FROM bought WHERE ${_NEXT + 4}::text IS NOT NULL RETURNING 1
     ), written AS (
         SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM announced) + (SELECT count(*) FROM kept) AS rows
@@ -228,6 +229,7 @@ async def buy(
         list(purchase.requires),
         *((spending.key_id, spending.month, spending.cap_cents) if spending is not None else (None, None, None)),
         traces.traceparent(),
+        record.kept_at,
     )
     if not row["mine"]:
         return Outcome.BUSY

@@ -53,7 +53,7 @@ async def configure(
         )
         return new
 
-    return await once(services.database, attempt, PhoneNumber, now, act)
+    return await once(services, attempt, PhoneNumber, act)
 
 
 async def locked(connection: Connection, attempt: Attempt, number_id: str) -> PhoneNumber:

@@ -52,7 +52,7 @@ async def make(
         await _tell(services, connection, attempt, event, number_id, old, new, now)
         return MadeCredentials(number.id, realm)
 
-    done = await once(services.database, attempt, MadeCredentials, now, act)
+    done = await once(services, attempt, MadeCredentials, act)
     return done, None if done.replayed else password
 
 
@@ -69,7 +69,7 @@ async def remove(services: Services, attempt: Attempt, number_id: str, now: date
         await _tell(services, connection, attempt, Event.CREDENTIALS_DELETED, number_id, old, None, now)
         return MadeCredentials(number.id, old.realm)
 
-    return await once(services.database, attempt, MadeCredentials, now, act)
+    return await once(services, attempt, MadeCredentials, act)
 
 
 async def challenge(services: Services, operator: Operator, username: str) -> Challenge | Reject:

@@ -67,7 +67,7 @@ async def add(services: Services, attempt: Attempt, new: NewDocument, now: datet
         await _announce(services, connection, attempt, Event.DOCUMENT_SUBMITTED, None, document, now)
         return document
 
-    return await once(services.database, attempt, Document, now, act)
+    return await once(services, attempt, Document, act)
 
 
 def _made(services: Services, new: NewDocument, now: datetime) -> Document:

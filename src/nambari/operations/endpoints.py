@@ -43,7 +43,7 @@ async def create(services: Services, attempt: Attempt, endpoint: Endpoint, now: 
         await announce(services, connection, attempt, Event.ENDPOINT_CREATED, endpoint.id, endpoint, now, told)
         return MadeEndpoint(endpoint, secret)
 
-    return await once(services.database, attempt, MadeEndpoint, now, act)
+    return await once(services, attempt, MadeEndpoint, act)
 
 
 async def update(
@@ -67,7 +67,7 @@ async def update(
         await announce(services, connection, attempt, Event.ENDPOINT_UPDATED, new.id, new, now, told)
         return MadeEndpoint(new, secret)
 
-    return await once(services.database, attempt, MadeEndpoint, now, act)
+    return await once(services, attempt, MadeEndpoint, act)
 
 
 def _changes(old: Endpoint, new: Endpoint) -> list[Change]:
@@ -94,7 +94,7 @@ async def delete(services: Services, attempt: Attempt, endpoint_id: str, now: da
         await announce(services, connection, attempt, Event.ENDPOINT_DELETED, endpoint_id, endpoint, now, told)
         return endpoint
 
-    return await once(services.database, attempt, Endpoint, now, act)
+    return await once(services, attempt, Endpoint, act)
 
 
 async def _locked(connection: Connection, attempt: Attempt, endpoint_id: str) -> Endpoint:

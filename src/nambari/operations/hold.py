@@ -23,7 +23,7 @@ async def hold(services: Services, attempt: Attempt, inventory_id: str, minutes:
         await holds.keep(connection, *tenant, decision)
         return decision
 
-    return await once(services.database, attempt, Hold, now, act)
+    return await once(services, attempt, Hold, act)
 
 
 async def let_go(services: Services, attempt: Attempt, hold_id: str, now: datetime) -> Done[str]:
@@ -35,7 +35,7 @@ async def let_go(services: Services, attempt: Attempt, hold_id: str, now: dateti
             raise hold_not_found()
         return hold_id
 
-    return await once(services.database, attempt, str, now, act)
+    return await once(services, attempt, str, act)
 
 
 def hold_not_found() -> NotFound:

@@ -1,18 +1,18 @@
 """How is a write done once, however often it is asked for? With the answer kept in the transaction that acted.
 
-The same key and request get the same answer, success or refusal, for as long as it is kept.
+The same key and request get the same answer, success or refusal, for as long as it is kept: by the world's time, in the
+test environment too.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from nambari import traces
 from nambari.db import kept_answers
-from nambari.db.engine import Connection, Database, Deadlock
+from nambari.db.engine import Connection, Deadlock
 from nambari.db.kept_answers import KeptAnswer
 from nambari.domain.access import Caller, Environment
 from nambari.domain.refusals import CATALOGUE, IdempotencyConflict, Refusal
@@ -69,10 +69,9 @@ class ReplayedRefusal(Exception):
 
 
 async def once(
-    database: Database,
+    services: Services,
     attempt: Attempt,
     kind: type[Result],
-    now: datetime,
     act: Callable[[Connection], Awaitable[Result]],
 ) -> Done[Result]:
     """Do `act` in a transaction, or replay what it answered before. It is begun anew after a deadlock.
@@ -83,27 +82,26 @@ async def once(
     with traces.span(act.__module__.rpartition(".")[2]):  # as `release`: the verbs have modules of their own
         for _ in range(DEADLOCKS):
             try:
-                return await _once(database, attempt, kind, now, act)
+                return await _once(services, attempt, kind, act)
             except Deadlock:
                 continue  # nothing of it is written, and the other goes on
-        return await _once(database, attempt, kind, now, act)
+        return await _once(services, attempt, kind, act)
 
 
 async def _once(
-    database: Database,
+    services: Services,
     attempt: Attempt,
     kind: type[Result],
-    now: datetime,
     act: Callable[[Connection], Awaitable[Result]],
 ) -> Done[Result]:
     key = attempt.idempotency_key
     if key is None:
-        async with database.writing() as connection:
+        async with services.database.writing() as connection:
             return Done(await act(connection))
     caller = attempt.caller
     tenant = caller.tenant
     refusal: Refusal | None = None
-    async with database.writing() as connection:
+    async with services.database.writing() as connection:
         if not await kept_answers.take_turn(connection, *tenant, key):
             raise still_running()
         kept = await kept_answers.find(connection, *tenant, key)
@@ -118,13 +116,13 @@ async def _once(
             answer = keep_refusal(attempt, reason)
         else:
             answer = keep_result(attempt, result)
-        await kept_answers.keep(connection, *tenant, key, answer, now)
+        await kept_answers.keep(connection, *tenant, key, answer, services.clock())
     if refusal is not None:
         raise refusal
     return Done(result)
 
 
-async def refuse(database: Database, attempt: Attempt, refusal: Refusal, now: datetime) -> None:
+async def refuse(services: Services, attempt: Attempt, refusal: Refusal) -> None:
     """Keep this refusal if the attempt has a key.
 
     Raises IdempotencyConflict if a request of the key is running, Conflict if one was answered meanwhile.
@@ -132,13 +130,13 @@ async def refuse(database: Database, attempt: Attempt, refusal: Refusal, now: da
     if attempt.idempotency_key is None:
         return
     caller = attempt.caller
-    async with database.reading() as connection:
+    async with services.database.reading() as connection:
         kept = await kept_answers.keep(
             connection,
             *caller.tenant,
             attempt.idempotency_key,
             keep_refusal(attempt, refusal),
-            now,
+            services.clock(),
         )
     if not kept:
         raise still_running()

@@ -103,7 +103,7 @@ async def create_by_key(
         await announce(services, connection, attempt, Event.KEY_CREATED, key.id, key_facts(key), now, _settings(key))
         return MadeKey(key, sealed(secret, makers, key.id))
 
-    return await once(services.database, attempt, MadeKey, now, act)
+    return await once(services, attempt, MadeKey, act)
 
 
 def _as_made_by(maker: Key, wanted: NewKey) -> NewKey:
@@ -194,7 +194,7 @@ async def revoke_by_key(services: Services, attempt: Attempt, key_id: str, now: 
             raise no_such_key()
         return key
 
-    return await once(services.database, attempt, Key, now, act)
+    return await once(services, attempt, Key, act)
 
 
 def no_such_key() -> NotFound:

@@ -38,7 +38,7 @@ async def submit(services: Services, attempt: Attempt, applicant: Applicant, now
         await _announce(services, connection, attempt, case.status, KycStatus.PENDING, now)
         return await _locked(connection, attempt)
 
-    return await once(services.database, attempt, KycCase, now, act)
+    return await once(services, attempt, KycCase, act)
 
 
 async def approve(services: Services, attempt: Attempt, now: datetime) -> None:

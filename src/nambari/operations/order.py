@@ -64,7 +64,7 @@ async def order(services: Services, attempt: Attempt, wanted: Order, now: dateti
 
     for _ in range(TRIES):
         try:
-            return await once(services.database, attempt, PhoneNumber, now, act)
+            return await once(services, attempt, PhoneNumber, act)
         except Conflict:
             continue  # somebody was faster, or the credits are spent: what is true now decides
     raise DatabaseUnavailable("an order was undone by others too often")

@@ -65,7 +65,7 @@ async def create(
         await _announce(services, connection, attempt, Event.PORTING_CREATED, None, order, now)
         return order
 
-    return await once(services.database, attempt, PortingOrder, now, act)
+    return await once(services, attempt, PortingOrder, act)
 
 
 async def change(
@@ -82,7 +82,7 @@ async def change(
             await _announce(services, connection, attempt, Event.PORTING_UPDATED, order, changed, now)
         return changed
 
-    return await once(services.database, attempt, PortingOrder, now, act)
+    return await once(services, attempt, PortingOrder, act)
 
 
 async def submit(services: Services, attempt: Attempt, order_id: str, now: datetime) -> Done[PortingOrder]:
@@ -111,7 +111,7 @@ async def submit(services: Services, attempt: Attempt, order_id: str, now: datet
         return submitted
 
     try:
-        return await once(services.database, attempt, PortingOrder, now, act)
+        return await once(services, attempt, PortingOrder, act)
     except Conflict:
         raise domain.with_us_already() from None  # a constraint knew of it before the inventory did
 
@@ -140,7 +140,7 @@ async def withdraw(services: Services, attempt: Attempt, order_id: str, now: dat
         order = await _locked(connection, attempt, order_id)
         return await _cancel(services, connection, attempt, order, "withdraw", None, now)
 
-    return await once(services.database, attempt, PortingOrder, now, act)
+    return await once(services, attempt, PortingOrder, act)
 
 
 async def _cancel(

@@ -49,7 +49,7 @@ async def purchase(services: Services, attempt: Attempt, order: Order, now: date
                 continue
         try:
             if isinstance(decision, Refusal):
-                await idempotency.refuse(services.database, attempt, decision, now)
+                await idempotency.refuse(services, attempt, decision)
                 raise decision
             outcome = await _write(services, attempt, decision, now, queue=lost >= TRIES_WITHOUT_QUEUING)
         except (Conflict, Deadlock):
@@ -127,6 +127,7 @@ async def _write(services: Services, attempt: Attempt, decision: Purchase, now: 
         request_id=attempt.request_id,
         idempotency_key=key,
         kept=idempotency.keep_result(attempt, decision.number) if key is not None else None,
+        kept_at=services.clock(),
         spending=spending(caller.key_id, caller.bounds, decision.total_cents, now),
     )
     async with services.database.reading() as connection:

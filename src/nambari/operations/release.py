@@ -48,4 +48,4 @@ async def release(services: Services, attempt: Attempt, number_id: str, now: dat
         await announce_number(services, connection, attempt, Event.NUMBER_RELEASED, number, released.number, now)
         return released.number
 
-    return await once(services.database, attempt, PhoneNumber, now, act)
+    return await once(services, attempt, PhoneNumber, act)

@@ -49,9 +49,7 @@ def no_such_delivery() -> NotFound:
     return NotFound("There is no such delivery of this webhook. List them with GET /v1/webhooks/{id}/deliveries.")
 
 
-async def replay_one(
-    services: Services, attempt: Attempt, webhook_id: str, delivery_id: str, now: datetime
-) -> Done[ReplayedDelivery]:
+async def replay_one(services: Services, attempt: Attempt, webhook_id: str, delivery_id: str) -> Done[ReplayedDelivery]:
     """Send it again, at once and with all its attempts before it. Raises NotFound, InvalidState."""
 
     async def act(connection: Connection) -> ReplayedDelivery:
@@ -64,11 +62,11 @@ async def replay_one(
             raise no_such_delivery()  # its time in the log has just ended
         return ReplayedDelivery(await delivery_log.find(connection, *tenant, webhook_id, delivery_id) or {})
 
-    return await once(services.database, attempt, ReplayedDelivery, now, act)
+    return await once(services, attempt, ReplayedDelivery, act)
 
 
 async def replay_range(
-    services: Services, attempt: Attempt, webhook_id: str, wanted: WantedAgain, now: datetime
+    services: Services, attempt: Attempt, webhook_id: str, wanted: WantedAgain
 ) -> Done[ReplayedRange]:
     """Send the events of a range that the webhook asks for, those of one object in their order, whatever was before.
 
@@ -93,7 +91,7 @@ async def replay_range(
             has_more=has_more,
         )
 
-    return await once(services.database, attempt, ReplayedRange, now, act)
+    return await once(services, attempt, ReplayedRange, act)
 
 
 async def _range(connection: Connection, attempt: Attempt, wanted: WantedAgain) -> Range:

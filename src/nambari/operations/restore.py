@@ -43,7 +43,7 @@ async def restore(
         await announce_number(services, connection, attempt, Event.NUMBER_RESTORED, facts.number, restored.number, now)
         return restored.number
 
-    return await once(services.database, attempt, PhoneNumber, now, act)
+    return await once(services, attempt, PhoneNumber, act)
 
 
 async def spent(connection: Connection, attempt: Attempt, now: datetime) -> int:

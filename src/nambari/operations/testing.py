@@ -59,7 +59,7 @@ async def move_credits(services: Services, attempt: Attempt, amount_cents: int, 
         await renewals.set_forecast_at(connection, *tenant, now)
         return left
 
-    return await once(services.database, attempt, int, now, act)
+    return await once(services, attempt, int, act)
 
 
 async def advance(services: Services, attempt: Attempt, days: int, world_now: datetime) -> Done[Advanced]:
@@ -82,7 +82,7 @@ async def advance(services: Services, attempt: Attempt, days: int, world_now: da
         await clocks.set_ahead(connection, organization_id, ahead + passed)
         return Advanced(start + passed, **{name: counts[name] for name in _COUNTED})
 
-    return await once(services.database, attempt, Advanced, world_now, act)
+    return await once(services, attempt, Advanced, act)
 
 
 _COUNTED = ("months_paid", "suspended", "resumed", "released", "back_on_sale")

@@ -49,7 +49,7 @@ async def create(services: Services, attempt: Attempt, webhook: Webhook, now: da
         await announce(services, connection, attempt, Event.WEBHOOK_CREATED, webhook.id, webhook, now, told)
         return MadeWebhook(webhook, secret)
 
-    return await once(services.database, attempt, MadeWebhook, now, act)
+    return await once(services, attempt, MadeWebhook, act)
 
 
 async def update(
@@ -67,7 +67,7 @@ async def update(
             await announce(services, connection, attempt, Event.WEBHOOK_UPDATED, new.id, new, now, told)
         return MadeWebhook(new, None)
 
-    return await once(services.database, attempt, MadeWebhook, now, act)
+    return await once(services, attempt, MadeWebhook, act)
 
 
 async def rotate_secret(services: Services, attempt: Attempt, webhook_id: str, now: datetime) -> Done[MadeWebhook]:
@@ -87,7 +87,7 @@ async def rotate_secret(services: Services, attempt: Attempt, webhook_id: str, n
         await announce(services, connection, attempt, Event.WEBHOOK_UPDATED, new.id, new, now, told)
         return MadeWebhook(new, secret)
 
-    return await once(services.database, attempt, MadeWebhook, now, act)
+    return await once(services, attempt, MadeWebhook, act)
 
 
 async def delete(services: Services, attempt: Attempt, webhook_id: str, now: datetime) -> Done[Webhook]:
@@ -101,7 +101,7 @@ async def delete(services: Services, attempt: Attempt, webhook_id: str, now: dat
         await announce(services, connection, attempt, Event.WEBHOOK_DELETED, webhook_id, webhook, now, told)
         return webhook
 
-    return await once(services.database, attempt, Webhook, now, act)
+    return await once(services, attempt, Webhook, act)
 
 
 async def locked(connection: Connection, attempt: Attempt, webhook_id: str) -> Webhook:
