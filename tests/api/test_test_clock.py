@@ -25,8 +25,11 @@ from tests.api.testers import (
 from tests.cast import Person, assert_invariants
 from tests.conftest import moving_world
 from tests.moving import START, MovingWorld
+from tests.operations.racing import until_waiting_or_done
 
 from nambari import worker
+from nambari.db import credits
+from nambari.domain.access import Environment
 from nambari.settings import Settings
 
 
@@ -274,20 +277,35 @@ async def test_the_worker_sweeps_whose_clock_is_ahead_by_that_clock(moving: Movi
     await assert_invariants(moving)
 
 
-async def test_moved_from_two_sides_at_once_it_moves_twice(moving: MovingWorld) -> None:
+async def test_moved_from_several_sides_at_once_it_moves_once_or_once_more(moving: MovingWorld) -> None:
+    """Who comes while it is being moved is told so at once: they hold no connection until the other is through."""
     tester = await tester_of(moving)
     for item in await moving.stock(3, environment="test"):
         await bought(tester.client, item)
     answers = await asyncio.gather(*(advance(tester, 30) for _ in range(4)))
-    assert sorted(each.json()["now"][:10] for each in answers) == [
-        "2026-03-02",
-        "2026-04-01",
-        "2026-05-01",
-        "2026-05-31",
-    ]
-    assert sum(each.json()["months_paid"] for each in answers) == 12
-    assert await now_of(tester) == START + timedelta(days=120)
+    moved = sorted(each.json()["now"][:10] for each in answers if each.status_code == 200)
+    assert moved == ["2026-03-02", "2026-04-01", "2026-05-01", "2026-05-31"][: len(moved)]
+    for each in answers:
+        assert each.status_code == 200 or refused(each, 409, "INVALID_STATE") == {}
+    assert sum(each.json()["months_paid"] for each in answers if each.status_code == 200) == 3 * len(moved)
+    assert await now_of(tester) == START + timedelta(days=30 * len(moved))
+    await advanced(tester, 30)
     await assert_invariants(moving)
+
+
+async def test_who_moves_it_while_it_is_being_moved_does_not_wait(moving: MovingWorld) -> None:
+    """The first is held up at the balance, with the clock in hand."""
+    tester = await tester_of(moving)
+    async with moving.services.database.writing() as connection:
+        await credits.lock_balance(connection, tester.organization_id, Environment.TEST)
+        first = asyncio.create_task(advance(tester, 30))
+        await until_waiting_or_done(moving, first)
+        told = await advance(tester, 30)
+        assert not first.done()
+    assert refused(told, 409, "INVALID_STATE") == {}
+    assert told.json()["error"] == "The clock is being moved already. Wait until that request is answered."
+    assert (await first).status_code == 200
+    assert await now_of(tester) == START + timedelta(days=30)
 
 
 async def test_with_an_idempotency_key_it_moves_once(moving: MovingWorld) -> None:

@@ -67,7 +67,8 @@ async def get_test_clock(request: StrictRequest) -> TestClock:
 async def advance_test_clock(request: StrictRequest, data: JSONBody[ClockAdvance]) -> Answer[ClockAdvanced]:
     """All that falls due on the way is done in its order before this answers: renewals, suspensions, releases, aging.
 
-    With a test key only. The clock is the organization's own, and never goes back.
+    With a test key only. The clock is the organization's own, and never goes back. One request at a time moves it;
+    another is refused with `INVALID_STATE`.
     """
     given = services(request)
     done = await testing.advance(given, attempt(request, data), data.advance_days, given.clock())

@@ -7,19 +7,32 @@ from nambari.db.engine import Connection
 NOT_AHEAD = timedelta()
 
 
-async def ahead(connection: Connection, organization_id: str, *, for_update: bool = False) -> timedelta:
-    """How far its test clock is ahead. `for_update` keeps others from moving it until the transaction ends."""
-    if for_update:
-        await connection.execute(
-            "INSERT INTO test_clocks (organization_id, ahead) VALUES ($1, '0') ON CONFLICT DO NOTHING", organization_id
-        )
+async def take_turn(connection: Connection, organization_id: str) -> bool:
+    """Whether nobody else moves its test clock; then nobody can until the transaction ends.
+
+    By a lock of its own, as the row is not there before it is moved for the first time.
+    """
+    mine: bool = await connection.fetchval(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended('test clock of ' || $1, 0))", organization_id
+    )
+    return mine
+
+
+async def ahead(connection: Connection, organization_id: str) -> timedelta:
+    """How far its test clock is ahead."""
     found: timedelta | None = await connection.fetchval(
-        f"SELECT ahead FROM test_clocks WHERE organization_id = $1 {'FOR UPDATE' if for_update else ''}",
-        organization_id,
+        "SELECT ahead FROM test_clocks WHERE organization_id = $1", organization_id
     )
     return found if found is not None else NOT_AHEAD
 
 
 async def set_ahead(connection: Connection, organization_id: str, lead: timedelta) -> None:
-    """The caller has read it for update."""
-    await connection.execute("UPDATE test_clocks SET ahead = $2 WHERE organization_id = $1", organization_id, lead)
+    """The caller has the turn."""
+    await connection.execute(
+        """
+        INSERT INTO test_clocks (organization_id, ahead) VALUES ($1, $2)
+        ON CONFLICT (organization_id) DO UPDATE SET ahead = $2
+        """,
+        organization_id,
+        lead,
+    )

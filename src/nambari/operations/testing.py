@@ -9,7 +9,7 @@ from nambari.db.engine import Connection
 from nambari.domain import ledger
 from nambari.domain.access import Caller, Environment
 from nambari.domain.events import Event
-from nambari.domain.refusals import NotFound, insufficient_balance
+from nambari.domain.refusals import InvalidState, NotFound, insufficient_balance
 from nambari.domain.renewal import Renewal
 from nambari.domain.testing import check_lead
 from nambari.operations import credit, renew
@@ -65,13 +65,16 @@ async def move_credits(services: Services, attempt: Attempt, amount_cents: int, 
 async def advance(services: Services, attempt: Attempt, days: int, world_now: datetime) -> Done[Advanced]:
     """Move the organization's test clock, and do in its order all that falls due on the way.
 
-    Raises NotFound, and InvalidState for a clock that would be too far ahead.
+    Raises NotFound, and InvalidState for a clock that would be too far ahead, or that is being moved: to wait for that
+    would take a connection of everybody's for as long.
     """
     require_test_environment(attempt.caller)
 
     async def act(connection: Connection) -> Advanced:
         organization_id = attempt.caller.organization_id
-        ahead = await clocks.ahead(connection, organization_id, for_update=True)
+        if not await clocks.take_turn(connection, organization_id):
+            raise InvalidState("The clock is being moved already. Wait until that request is answered.")
+        ahead = await clocks.ahead(connection, organization_id)
         passed = timedelta(days=days)
         check_lead(ahead + passed)
         start = world_now + ahead
