@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.api.asking import AGENT, WEBHOOK, bought, faults, made, refused
 from tests.cast import World, assert_invariants
+from tests.security.statements import Statements
 
 FIELDS = {"id", "name", "type", "url", "status", "provider", "provider_config", "created_at", "updated_at"}
 VAPI_UUID = "123e4567-e89b-42d3-a456-426614174000"
@@ -220,6 +221,22 @@ async def test_a_name_of_spaces_of_any_kind_is_none(world: World, blank: str) ->
     told = {"name": "must have at least one visible character and no control characters"}
     assert faults(await alice.client.post("/v1/endpoints", json={**AGENT, "name": blank})) == told
     assert faults(await alice.client.patch(f"/v1/endpoints/{endpoint['id']}", json={"name": blank})) == told
+
+
+async def test_deleting_one_of_many_numbers_takes_no_more_statements(world: World) -> None:
+    statements, sent = Statements(world.services), []
+    alice = await world.person()
+    items = await world.stock(7)
+    for count in (1, 6):
+        endpoint = await made(alice.client)
+        for _ in range(count):
+            await bought(alice.client, items.pop(), endpoint_id=endpoint["id"])
+        async with statements.of() as these:
+            answer = await alice.client.delete(f"/v1/endpoints/{endpoint['id']}")
+            assert answer.status_code == 200
+        sent.append(list(these))
+    assert sent[0] == sent[1]
+    assert await world.value("SELECT count(*) FROM events WHERE event = 'phone_number.updated'") == 7
 
 
 async def test_deleting_one_detaches_its_numbers(world: World) -> None:

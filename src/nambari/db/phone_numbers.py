@@ -1,5 +1,6 @@
 """SQL of the phone numbers that organizations hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -55,6 +56,22 @@ async def find(
         number_id,
     )
     return phone_number(row) if row else None
+
+
+async def some(
+    connection: Connection, organization_id: str, environment: Environment, number_ids: Sequence[str]
+) -> dict[str, PhoneNumber]:
+    """Those of these that there are, by their ids."""
+    rows = await connection.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM phone_numbers AS n
+        WHERE organization_id = $1 AND environment = $2 AND id = ANY ($3::text[])
+        """,
+        organization_id,
+        environment,
+        number_ids,
+    )
+    return {row["id"]: phone_number(row) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nambari.db import endpoints, phone_numbers
+from nambari.db import endpoints, outbox, phone_numbers
 from nambari.db.engine import Connection
+from nambari.db.outbox import Announcement
 from nambari.domain.endpoint import Endpoint, EndpointType, revised
 from nambari.domain.events import Event, from_nothing, to_nothing
-from nambari.domain.phone_number import Change
+from nambari.domain.phone_number import Change, PhoneNumber
 from nambari.operations.announce import announce
 from nambari.operations.configure import endpoint_not_found
 from nambari.operations.idempotency import Attempt, Done, once
@@ -86,15 +87,27 @@ async def delete(services: Services, attempt: Attempt, endpoint_id: str, now: da
     async def act(connection: Connection) -> Endpoint:
         endpoint = await _locked(connection, attempt, endpoint_id)
         tenant = attempt.caller.tenant
-        for number_id, field in await endpoints.delete(connection, *tenant, endpoint_id, now):
-            number = await phone_numbers.find(connection, *tenant, number_id)
-            changes = [Change(field, endpoint_id, None)]
-            await announce(services, connection, attempt, Event.NUMBER_UPDATED, number_id, number, now, changes)
-        told = to_nothing(_settings(endpoint))
-        await announce(services, connection, attempt, Event.ENDPOINT_DELETED, endpoint_id, endpoint, now, told)
+        detached = await endpoints.delete(connection, *tenant, endpoint_id, now)
+        numbers = await phone_numbers.some(connection, *tenant, [number_id for number_id, _ in detached])
+        told = [_detached(services, attempt, numbers[number_id], field, endpoint_id) for number_id, field in detached]
+        await outbox.announce_all(connection, *tenant, told, now)
+        changes = to_nothing(_settings(endpoint))
+        await announce(services, connection, attempt, Event.ENDPOINT_DELETED, endpoint_id, endpoint, now, changes)
         return endpoint
 
     return await once(services, attempt, Endpoint, act)
+
+
+def _detached(services: Services, attempt: Attempt, number: PhoneNumber, field: str, endpoint_id: str) -> Announcement:
+    return Announcement(
+        event_id=services.new_id("evt"),
+        event=Event.NUMBER_UPDATED,
+        subject_id=number.id,
+        data=number,
+        changes=[Change(field, endpoint_id, None)],
+        key_id=attempt.caller.key_id,
+        request_id=attempt.request_id,
+    )
 
 
 async def _locked(connection: Connection, attempt: Attempt, endpoint_id: str) -> Endpoint:
