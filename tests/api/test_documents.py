@@ -8,7 +8,7 @@ from tests.api.papers import JPEG, PDF, PNG, accepted, send, sent
 from tests.cast import World
 
 from nambari.domain.access import Environment
-from nambari.domain.document import MOST_BYTES, MOST_PENDING
+from nambari.domain.document import COUNTED_AT_LEAST_BYTES, MOST_BYTES, MOST_KEPT_BYTES, MOST_PENDING
 from nambari.operations import documents
 
 
@@ -142,6 +142,36 @@ async def test_only_so_many_wait_at_once(world: World) -> None:
     some = await world.value("SELECT min(id) FROM documents")
     await documents.reject_document(world.services, some, "Unreadable", "req_test", world.services.clock())
     await sent(client)
+
+
+@pytest.mark.parametrize("environment", Environment)
+async def test_no_more_is_kept_than_so_much(world: World, environment: Environment) -> None:
+    """In the test environment nothing waits for anybody; in the live one, what was decided is kept as well."""
+    alice = await world.person(environment=environment)
+    other = next(each for each in Environment if each is not environment)
+    elsewhere = await world.person(alice.organization_id, environment=other)
+    await world.fetch(
+        """
+        INSERT INTO documents (id, organization_id, environment, type, country, media_type, size_bytes, sha256,
+                               content, status, created_at, decided_at)
+        SELECT 'doc_' || n, $1, $2, 'identity', 'GB', 'application/pdf', 1, '', 'x', 'accepted', now(), now()
+        FROM generate_series(1, $3::int) AS n RETURNING 1
+        """,
+        alice.organization_id,
+        environment,
+        MOST_KEPT_BYTES // COUNTED_AT_LEAST_BYTES - 4,
+    )
+    answers = await asyncio.gather(*(send(alice.client) for _ in range(8)))
+    assert [each.status_code for each in answers].count(201) == 4
+    told = (
+        "This document would be more than is kept for one organization, 1 GB. Use one that you have sent before (list"
+        " them with GET /v1/kyc/documents), or ask the operator. Nothing was changed."
+    )
+    for each in answers:
+        if each.status_code != 201:
+            refused(each, 409, "INVALID_STATE")
+            assert each.json()["error"] == told
+    await sent(elsewhere.client)
 
 
 async def test_what_is_anothers_is_as_what_is_not(world: World) -> None:

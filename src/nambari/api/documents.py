@@ -37,7 +37,8 @@ from nambari.operations.documents import NewDocument, add, no_such_document
 async def send_document(request: StrictRequest) -> Answer[Document]:
     """The body is the file itself, a PDF, PNG or JPEG, with its Content-Type. It is pending until it is reviewed.
 
-    At most 20 may wait for review. In the test environment a document is accepted at once.
+    At most 20 may wait for review. In the test environment a document is accepted at once. At most 1 GB of them is kept
+    for an organization in each environment, where a small one counts as 10 kB.
     """
     asked = read_query(request.scope["query_string"], DocumentUpload)
     media_type = _media_type(request)

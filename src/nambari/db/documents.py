@@ -8,7 +8,14 @@ from nambari.db.engine import Connection
 from nambari.db.paging import Listed, Page, newest
 from nambari.db.renewals import Tenant
 from nambari.domain.access import Environment
-from nambari.domain.document import Document, DocumentStatus, DocumentType, MediaType
+from nambari.domain.document import (
+    COUNTED_AT_LEAST_BYTES,
+    Document,
+    DocumentStatus,
+    DocumentType,
+    Kept,
+    MediaType,
+)
 
 _COLUMNS = "id, type, country, media_type, size_bytes, status, reason, expires_on, due_at, created_at, decided_at"
 
@@ -22,19 +29,24 @@ class Owned:
     document: Document
 
 
-async def take_turn(connection: Connection, organization_id: str, environment: Environment) -> int:
-    """How many of its documents wait for the operator; until the transaction ends nobody adds to them."""
+async def take_turn(connection: Connection, organization_id: str, environment: Environment) -> Kept:
+    """What there is of its documents; until the transaction ends nobody adds to them."""
     await connection.execute(
         "SELECT 1 FROM kyc WHERE organization_id = $1 AND environment = $2 FOR NO KEY UPDATE",
         organization_id,
         environment,
     )
-    pending: int = await connection.fetchval(
-        "SELECT count(*) FROM documents WHERE organization_id = $1 AND environment = $2 AND status = 'pending'",
+    row = await connection.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE status = 'pending') AS pending,
+               coalesce(sum(greatest(size_bytes, $3)), 0) AS counted_bytes
+        FROM documents WHERE organization_id = $1 AND environment = $2
+        """,
         organization_id,
         environment,
+        COUNTED_AT_LEAST_BYTES,
     )
-    return pending
+    return Kept(pending=row["pending"], counted_bytes=row["counted_bytes"])
 
 
 async def insert(

@@ -10,6 +10,10 @@ from nambari.domain.refusals import InvalidState, Refusal, ValidationError, inva
 MOST_BYTES = 10_000_000
 MOST_PENDING = 20
 """How many may wait for the operator at once: what an organization can make us keep unseen is bounded."""
+MOST_KEPT_BYTES = 1_000_000_000
+"""Of all documents of an organization in one environment, decided ones too: none is ever deleted."""
+COUNTED_AT_LEAST_BYTES = 10_000
+"""What the smallest counts for: its row, its events and their places in indexes are kept with it."""
 LONGEST_REASON = 500
 WARNED_BEFORE = timedelta(days=30)
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -100,11 +104,26 @@ def recognize(content: bytes) -> MediaType | None:
     return next((media_type for magic, media_type in _MAGIC if magic.match(content)), None)
 
 
-def check_new(expires_on: date | None, pending: int, now: datetime) -> Refusal | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What there is of an organization already. `counted_bytes` has each document with COUNTED_AT_LEAST_BYTES."""
+
+    pending: int
+    counted_bytes: int
+
+
+def check_new(size_bytes: int, expires_on: date | None, kept: Kept, now: datetime) -> Refusal | None:
     if expires_on is not None and expires_at(expires_on) <= now:
         return invalid("expires_on", "is over: send a document that is still good")
-    if pending >= MOST_PENDING:
-        return InvalidState(f"{pending} documents wait to be reviewed, which is the most. Wait until some are decided.")
+    if kept.pending >= MOST_PENDING:
+        return InvalidState(
+            f"{kept.pending} documents wait to be reviewed, which is the most. Wait until some are decided."
+        )
+    if kept.counted_bytes + max(size_bytes, COUNTED_AT_LEAST_BYTES) > MOST_KEPT_BYTES:
+        return InvalidState(
+            "This document would be more than is kept for one organization, 1 GB. Use one that you have sent before"
+            " (list them with GET /v1/kyc/documents), or ask the operator. Nothing was changed."
+        )
     return None
 
 

@@ -49,7 +49,7 @@ class NewDocument:
 async def add(services: Services, attempt: Attempt, new: NewDocument, now: datetime) -> Done[Document]:
     """To be reviewed; in the test environment accepted at once, as everybody is verified there.
 
-    Raises ValidationError, and InvalidState where too many wait already.
+    Raises ValidationError, and InvalidState where too many wait or too much is kept already.
     """
     fault = check_content(new.content, new.media_type)
     if fault is not None:
@@ -57,7 +57,8 @@ async def add(services: Services, attempt: Attempt, new: NewDocument, now: datet
     tenant = attempt.caller.tenant
 
     async def act(connection: Connection) -> Document:
-        refusal = check_new(new.expires_on, await documents.take_turn(connection, *tenant), now)
+        kept = await documents.take_turn(connection, *tenant)
+        refusal = check_new(len(new.content), new.expires_on, kept, now)
         if refusal is not None:
             raise refusal
         document = _made(services, new, now)
