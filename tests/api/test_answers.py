@@ -14,6 +14,7 @@ from tests.cast import World
 from tests.conftest import started
 
 from nambari.api.app import application, with_request_id
+from nambari.db import migrate
 from nambari.settings import Settings
 
 REQUEST_ID = re.compile(r"req_[0-9a-z]{26}")
@@ -203,3 +204,24 @@ async def test_ready_only_with_the_right_schema(world: World) -> None:
     answer = await world.client().get("/readyz")
     refused(answer, 503, "SERVICE_UNAVAILABLE")
     assert answer.json()["error"] == "The schema is at step 0000; run `nambari migrate`."
+    async with world.services.database.writing() as connection:
+        await connection.execute("DELETE FROM alembic_version")
+    answer = await world.client().get("/readyz")
+    refused(answer, 503, "SERVICE_UNAVAILABLE")
+    assert answer.json()["error"] == "There is no schema yet; run `nambari migrate`."
+
+
+async def test_ready_on_the_schema_of_a_newer_release(world: World) -> None:
+    """While that takes over."""
+    async with world.services.database.writing() as connection:
+        await connection.execute("UPDATE alembic_version SET version_num = '9998'")
+    assert (await world.client().get("/readyz")).json() == {"status": "ok"}
+
+
+async def test_ready_with_the_schema_that_was_the_newest_at_the_start(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever is installed into its folder since."""
+    (tmp_path / "9998_of_the_next_release.py").touch()
+    monkeypatch.setattr(migrate, "STEPS", tmp_path)
+    assert (await world.client().get("/readyz")).json() == {"status": "ok"}

@@ -149,6 +149,8 @@ async def test_both_serve_while_the_schema_moves_on(tmp_path: Path, old: Path, e
 
         second.settings |= {"NAMBARI_DATABASE_URL": empty}
         second.start()
+        # Not asked of the first: the release that is kept is from before a newer schema was served as ready (0078).
+        assert httpx2.get(f"{second.url}/readyz", timeout=60).status_code == 200
         told = await race([first.url, second.url], keys, items[12:])
         for item in items[12:]:
             assert told[item, 201] == 1, "sold once, to one of those who wanted it"

@@ -39,6 +39,7 @@ from nambari.api.auth import AuthorizedRequest, KeyCache, authorize
 from nambari.api.errors import HANDLERS
 from nambari.api.limits import open_limiter
 from nambari.api.reading import StrictRequest
+from nambari.db import migrate
 from nambari.domain.e164 import load_place_names
 from nambari.domain.limits import allowances
 from nambari.operations.look import remember
@@ -76,6 +77,7 @@ def application(settings: Settings, dsn: str, beside: Beside | None = None, door
             open_asking(services) as asking,
         ):
             app.state.services = services
+            app.state.newest_step = migrate.newest_step()  # now: the next release may be installed in this one's place
             app.state.limiter = limiter
             app.state.asking = asking
             app.state.key_cache = KeyCache(settings.key_cache_seconds)

@@ -7,7 +7,7 @@ from litestar import Litestar, Response, get
 from nambari.api.reading import StrictRequest
 from nambari.api.requests import services
 from nambari.api.shapes import Health
-from nambari.db import migrate, schema
+from nambari.db import schema
 from nambari.domain.refusals import InternalError, ServiceUnavailable
 
 
@@ -25,10 +25,15 @@ async def healthz() -> Health:
     refusals=(InternalError, ServiceUnavailable),
 )
 async def readyz(request: StrictRequest) -> Health:
-    """The database answers, and its schema is the one that this code needs."""
+    """The database answers, and its schema has what this code needs.
+
+    A newer schema has it too: the release before goes on serving while the next one takes over.
+    """
     async with services(request).database.reading() as connection:
         step = await schema.step(connection)
-    if step != migrate.newest_step():
+    if step is None:
+        raise ServiceUnavailable("There is no schema yet; run `nambari migrate`.")
+    if step < request.app.state.newest_step:
         raise ServiceUnavailable(f"The schema is at step {step}; run `nambari migrate`.")
     return Health(status="ok")
 
