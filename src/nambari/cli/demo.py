@@ -3,7 +3,6 @@
 import errno
 import socket
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +15,20 @@ from nambari import logs
 from nambari.cli import demo_world, serving, session
 from nambari.cli.demo_world import World
 from nambari.db import embedded
+from nambari.settings import Settings
 from nambari.wiring import open_services
 
 PORTS_TRIED = 100
+TAKEN_OVER = (
+    "log_level",
+    "sip_domain",
+    "suspended_inbound",
+    "webhook_allowed_networks",
+    "webhook_retry_seconds",
+    "webhook_ca_file",
+    "webhook_answers",
+)
+"""The settings of the shell that the demo keeps to. With a carrier's account it would order numbers, for real money."""
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -36,11 +46,11 @@ def demo(
 ) -> int:
     """Try Nambari out: a stocked shop, a funded customer, and curl lines to paste.
 
-    It keeps to a data folder of its own and to this machine. Ctrl-C ends it; the next time all is as it was.
+    It keeps to a data folder of its own and to this machine: no other database, no carrier and no other service that
+    the settings name is used. Ctrl-C ends it; the next time all is as it was.
     """
     begun = time.monotonic()
-    settings = session.read_settings()
-    settings = replace(settings, database_url="", data_dir=settings.data_dir / "demo")
+    settings = own_settings(session.read_settings())
     logs.configure(settings.log_level)
     with listen(port) as listening:
         if fresh:
@@ -57,6 +67,11 @@ def demo(
             world = session.run(make())
             show(world, listening.getsockname()[1], settings.data_dir, time.monotonic() - begun)
             return serving.run(settings, dsn, listening, workers=1, sweeps=True)
+
+
+def own_settings(given: Settings) -> Settings:
+    """Of what the shell sets, what a trial on this machine wants. The rest may be of a service that is no trial."""
+    return Settings(data_dir=given.data_dir / "demo", **{name: getattr(given, name) for name in TAKEN_OVER})
 
 
 def listen(port: int | None) -> socket.socket:
