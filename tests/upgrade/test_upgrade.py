@@ -1,7 +1,7 @@
 """Does the release before this one go on serving while its database is brought up to date, and this one beside it?
 
-Its code and a world that it made are kept in data, by `python -m devtools.release`. As nothing is released yet, it is an
-earlier state, of the commit that stands there.
+Its code and a world that it made are kept in data, by `python -m devtools.release`. As nothing is released yet, it is
+an earlier state, of the commit that stands there.
 """
 
 import asyncio
