@@ -95,12 +95,15 @@ def test_what_the_timer_starts_is_a_backup(installed: Machine) -> None:
 def test_no_request_is_lost_while_it_is_restarted(installed: Machine) -> None:
     """The socket is systemd's, and stays."""
     asking = """
+    ask() { curl -sSf http://127.0.0.1:8000/healthz; }
     restarted() { systemctl restart nambari-serve; touch /tmp/restarted; }
+    ask
     restarted &
-    while [ ! -e /tmp/restarted ]; do curl -sSf http://127.0.0.1:8000/healthz; done
+    while [ ! -e /tmp/restarted ]; do ask; done  # on a busy machine the first may take as long as the restart
     wait
+    ask
     """
-    assert installed.typed(asking).count("ok") > 1
+    assert installed.typed(asking).count("ok") > 2
 
 
 TRUNK, PROXY = "198.51.100.10", "203.0.113.5"
