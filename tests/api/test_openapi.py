@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ SECONDS_ONE_BY_ONE = max(45, SECONDS // 6)
 SECONDS_WITH_AN_OPERATORS_KEY = max(20, SECONDS // 6)
 SECONDS_WITH_A_TEST_KEY = max(20, SECONDS // 6)
 OVER = 300
-"""Seconds that a run may take over its time: what is under way is ended, and the machine may be busy."""
+"""Seconds that a run may take over its time, which may be three times what it says: the machine may be busy."""
 
 
 async def for_sale_by_the_examples_id(world: World) -> None:
@@ -70,6 +71,16 @@ async def ask_all_it_says(port: int, api_key: str, folder: Path, seconds: int, *
     assert process.returncode == 0, output.decode()[-20_000:]
 
 
+async def ask_until(
+    reached: Callable[[], Awaitable[bool]], port: int, api_key: str, folder: Path, seconds: int, *options: str
+) -> None:
+    """Once more, and for twice as long, on a machine so slow that it did not get to the core."""
+    await ask_all_it_says(port, api_key, folder, seconds, *options)
+    if not await reached():
+        await ask_all_it_says(port, api_key, folder, 2 * seconds, *options)
+    assert await reached(), "it never got to the core"
+
+
 REACHED = ("phone_numbers", "endpoints", "kept_answers", "holds", "porting_orders", "webhooks", "documents")
 
 
@@ -93,7 +104,7 @@ async def note_what_is_reached(world: World) -> None:
 ONE_BY_ONE = "examples,coverage,fuzzing"
 
 
-@pytest.mark.timeout(SECONDS + OVER)
+@pytest.mark.timeout(3 * SECONDS + OVER)
 @pytest.mark.parametrize(
     ("phases", "seconds"), [(ONE_BY_ONE, SECONDS_ONE_BY_ONE), ("stateful", SECONDS)], ids=["one by one", "in sequences"]
 )
@@ -105,30 +116,36 @@ async def test_schemathesis_finds_nothing(
     await for_sale_by_the_examples_id(world)
     await papers_of_the_examples(world, alice.organization_id)
     await note_what_is_reached(world)
+
+    async def reached() -> bool:
+        return {row["name"] for row in await world.fetch("SELECT DISTINCT name FROM reached")} == {*REACHED}
+
     async with serving(settings, dsn) as port:
         # A key that is listed can be revoked, and that is the one that asks.
         options = ("--exclude-operation-id", "revokeApiKey", "--phases", phases)
-        await ask_all_it_says(port, alice.api_key, tmp_path, seconds, *options)
+        await ask_until(reached, port, alice.api_key, tmp_path, seconds, *options)
     await assert_invariants(world)
-    reached = {row["name"] for row in await world.fetch("SELECT DISTINCT name FROM reached")}
-    assert reached == {*REACHED}, "it never got to the core"
 
 
-@pytest.mark.timeout(SECONDS_WITH_A_TEST_KEY + OVER)
+@pytest.mark.timeout(3 * SECONDS_WITH_A_TEST_KEY + OVER)
 async def test_nor_with_a_test_key(world: World, settings: Settings, dsn: str, tmp_path: Path) -> None:
     """What a live key finds nothing of, among purchases for which the moved clock has something to do."""
     tester = await world.person(await world.organization(), environment=Environment.TEST)
     await world.stock(1000, environment="test")
     await for_sale_by_the_examples_id(world)
+
+    async def reached() -> bool:
+        ahead = await world.value("SELECT max(ahead) FROM test_clocks") or timedelta()
+        bought = await world.value("SELECT count(*) FROM phone_numbers WHERE environment = 'test'")
+        return ahead > timedelta(days=1) and bought > 0
+
     async with serving(settings, dsn) as port:
         only = ("--include-path-regex", "^/v1/(test/|holds|phone-numbers)")
-        await ask_all_it_says(port, tester.api_key, tmp_path, SECONDS_WITH_A_TEST_KEY, *only)
+        await ask_until(reached, port, tester.api_key, tmp_path, SECONDS_WITH_A_TEST_KEY, *only)
     await assert_invariants(world)
-    assert await world.value("SELECT max(ahead) FROM test_clocks") > timedelta(days=1)
-    assert await world.value("SELECT count(*) FROM phone_numbers WHERE environment = 'test'") > 0
 
 
-@pytest.mark.timeout(SECONDS_WITH_AN_OPERATORS_KEY + OVER)
+@pytest.mark.timeout(3 * SECONDS_WITH_AN_OPERATORS_KEY + OVER)
 async def test_nor_with_an_operators_key(world: World, settings: Settings, dsn: str, tmp_path: Path) -> None:
     """The number of the examples is held, so that some calls are somebody's."""
     alice = await world.person()
@@ -137,6 +154,9 @@ async def test_nor_with_an_operators_key(world: World, settings: Settings, dsn: 
     await bought(alice.client, EXAMPLES["NumberOrder"]["inventory_id"])
     _, secret = await world.key(None)
     only = ("--include-path-regex", "^/v1/routing/", "--phases", ONE_BY_ONE)
+
+    async def reached() -> bool:
+        return bool(await world.value("SELECT count(*) FROM events WHERE event LIKE 'call.%'"))
+
     async with serving(settings, dsn) as port:
-        await ask_all_it_says(port, secret, tmp_path, SECONDS_WITH_AN_OPERATORS_KEY, *only)
-    assert await world.value("SELECT count(*) FROM events WHERE event LIKE 'call.%'") > 0, "it never got to the core"
+        await ask_until(reached, port, secret, tmp_path, SECONDS_WITH_AN_OPERATORS_KEY, *only)
