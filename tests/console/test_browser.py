@@ -134,7 +134,7 @@ async def test_signing_in_and_out_and_a_key_that_is_revoked(site: Site) -> None:
     await expect(again.get_by_role("heading", name="Numbers", exact=True)).to_be_visible()
     await keys.revoke(site.town.services, alice.key_id, "req_test", site.town.services.clock())
     await again.get_by_role("link", name="Credits").click()
-    await expect(again.get_by_text("Your session is over")).to_be_visible()
+    await expect(again.get_by_text("Your session has ended")).to_be_visible()
 
 
 async def test_a_purchase_without_javascript(site: Site) -> None:

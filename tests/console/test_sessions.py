@@ -92,7 +92,7 @@ async def test_a_revoked_key_ends_the_session_at_once(town: Town) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/sign-in?next=/console/numbers&ended=1")
     assert "nambari_session" not in visitor.client.cookies
     told = await visitor.get(answer.headers["location"])
-    assert "Your session is over" in told.text
+    assert "Your session has ended" in told.text
 
 
 async def test_signing_out_ends_it_for_whoever_has_the_cookie(town: Town) -> None:

@@ -64,11 +64,11 @@ OPERATOR_PLACES = (
 TYPES = {"local": "Local", "mobile": "Mobile", "toll_free": "Toll-free"}
 SENTENCES = {
     "bought": "The number is yours. Calls to it go where you pointed it from this moment on.",
-    "configured": "Saved. It holds for the next call.",
+    "configured": "Saved. It takes effect with the next call.",
     "released": "The number is released. You can take it back for 10 days while nobody else has it.",
     "restored": "The number is yours again, as it was.",
     "let-go": "The number is let go: others can have it now.",
-    "endpoint-saved": "The endpoint is saved. It holds for the next call.",
+    "endpoint-saved": "The endpoint is saved. It takes effect with the next call.",
     "endpoint-deleted": "The endpoint is deleted. Its numbers stay yours and point nowhere.",
     "replayed": "The event is on its way again.",
     "webhook-saved": "The webhook is saved.",

@@ -21,7 +21,9 @@ Result = TypeVar("Result")
 _log = structlog.get_logger("nambari.console")
 
 _WORDS: dict[type[Refusal], str] = {
-    refusals.NumberNotFound: "You have no such phone number. It may be another key's, or of the other environment.",
+    refusals.NumberNotFound: (
+        "You have no such phone number. It may belong to another organization or to the other environment."
+    ),
     refusals.EndpointNotFound: "You have no such endpoint. It may have been deleted meanwhile.",
     refusals.DeletionLocked: "This number's deletion lock is on. Switch it off under Configure, then release it.",
     refusals.IdempotencyConflict: "This form is being worked on already. Look at the list before you send it again.",

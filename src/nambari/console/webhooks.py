@@ -159,7 +159,7 @@ async def _show(
 
 @post("/console/webhooks/{webhook_id:str}/status", scope=Scope.WEBHOOKS_WRITE)
 async def set_status(request: Asked, webhook_id: FromPath[str]) -> Response[str]:
-    """Pause it, or let it begin again."""
+    """Pause it, or resume it."""
     _require_id_form(webhook_id)
     here = visit(request)
     status = WebhookStatus.ACTIVE if here.posted.text("status") == "active" else WebhookStatus.INACTIVE
