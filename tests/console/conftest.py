@@ -23,7 +23,10 @@ from nambari.settings import Settings
 
 AXE = Path(__file__).parents[1] / "npm" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 PASSWORD = "correct horse battery"
+ELSEWHERE = "nambari.test"
+"""A name for this machine that no browser takes for it, as it does the address."""
 FLAGS = (
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )

@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 from tests.api.leavers import leaving
 from tests.api.porters import number_of, priced, submitted
 from tests.cast import Person, assert_invariants
-from tests.console.conftest import AXE, Site
+from tests.console.conftest import AXE, ELSEWHERE, Site
 
 from nambari.domain.endpoint import Endpoint, EndpointStatus, Target, check_target
 from nambari.domain.kyc import Applicant, ApplicantKind
@@ -135,6 +135,27 @@ async def test_signing_in_and_out_and_a_key_that_is_revoked(site: Site) -> None:
     await keys.revoke(site.town.services, alice.key_id, "req_test", site.town.services.clock())
     await again.get_by_role("link", name="Credits").click()
     await expect(again.get_by_text("Your session has ended")).to_be_visible()
+
+
+async def test_a_secret_is_copied_where_a_browser_lets_it_be(site: Site) -> None:
+    """Over plain http from elsewhere it lets no page write to the clipboard: no button pretends to."""
+    alice = await site.town.person()
+    for url, there in ((site.url, True), (site.url.replace("127.0.0.1", ELSEWHERE), False)):
+        page = await site.page(permissions=["clipboard-read", "clipboard-write"])
+        await page.goto(f"{url}/console/sign-in?next=/console/keys")
+        await page.get_by_label("API key").fill(alice.api_key)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_label("kyc:read").check()
+        await page.get_by_role("button", name="Make the key").click()
+        secret = await page.get_by_label("API key", exact=True).input_value()
+        assert await page.evaluate("isSecureContext") == there
+        await expect(page.get_by_role("button", name="Copy")).to_have_count(int(there))
+        if there:
+            await page.get_by_role("button", name="Copy").click()
+            await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+            assert await page.evaluate("navigator.clipboard.readText()") == secret
+    # What else such a browser passes over it says itself.
+    site.said = [each for each in site.said if "Cross-Origin-Opener-Policy header has been ignored" not in each]
 
 
 async def test_a_purchase_without_javascript(site: Site) -> None:

@@ -1,7 +1,8 @@
 // The console works without this. It adds what only a script can: a countdown, a copy button, a menu that folds.
 "use strict";
 
-for (const button of document.querySelectorAll("[data-copy]")) {
+// Over plain http a browser has no clipboard for pages: the field can still be selected, and the button stays hidden.
+for (const button of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
   const field = document.getElementById(button.dataset.copy);
   button.hidden = false;
   button.addEventListener("click", async () => {
