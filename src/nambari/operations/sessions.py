@@ -38,7 +38,7 @@ async def sign_in_operator(services: Services, name: str, password: str, now: da
     async with services.database.reading() as connection:
         found = await operators.by_name(connection, name)
     if found is not None and found.barred_until is not None and found.barred_until > now:
-        raise InvalidState("Too many wrong passwords. Wait half a minute, then try again.")
+        found = None  # a password that is not looked at is answered as one of nobody's
     async with _hashing:
         if found is None:
             await asyncio.to_thread(hash_password, password)  # as long as if there were one
@@ -50,7 +50,10 @@ async def sign_in_operator(services: Services, name: str, password: str, now: da
         async with services.database.writing() as connection:
             failures = await operators.note_failure(connection, found.account.id)
             await operators.set_barred(connection, found.account.id, barred_until(failures, now))
-    raise InvalidState("The name or the password is wrong. `nambari operator create` makes an account.")
+    raise InvalidState(
+        "The name or the password is wrong, or too many wrong ones came before: then wait half a minute, and try again."
+        " `nambari operator create` makes an account."
+    )
 
 
 async def _begin(
