@@ -1,6 +1,7 @@
 """The search of what is for sale: fields, filters, order, pages, and what stands in the way of this organization."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.api.asking import bought, faults, refused
@@ -88,6 +89,13 @@ async def test_each_filter(world: World) -> None:
     }.items():
         for path in SEARCHES:
             assert await found(alice.client, query, path) == [f"+44207946000{end}" for end in ends], query
+
+
+async def test_a_place_whose_name_is_not_ascii_is_found(world: World) -> None:
+    alice = await world.person()
+    await world.stock(locality="Évry")
+    for spelt in ("Évry", "ÉVRY", "ÉvRY"):
+        assert await found(alice.client, f"country=GB&locality={quote(spelt)}") == ["+442079460000"], spelt
 
 
 async def test_only_what_has_a_price_and_is_available_is_for_sale(world: World) -> None:

@@ -71,7 +71,9 @@ class NumberSearch(Struct, kw_only=True):
     type: NumberType | None = None
     area_code: Annotated[AreaCode | None, Meta(description="The geographic area code, or the network's.")] = None
     contains: Contains = None
-    locality: Annotated[Text | None, Meta(description="The place, whole; capitals do not matter.")] = None
+    locality: Annotated[
+        Text | None, Meta(description="The place, whole, as the numbers have it; capitals from A to Z do not matter.")
+    ] = None
     max_monthly_cost_cents: Annotated[Cents | None, Meta(description="The most that a month may cost.")] = None
     limit: Limit = 20
     offset: Offset = 0

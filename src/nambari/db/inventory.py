@@ -189,7 +189,8 @@ class _Asked:
         asked = {
             "i.type = {0}": wanted.type,
             "i.area_code = {0}": wanted.area_code,
-            "lower(i.locality) = {0}": wanted.locality.lower() if wanted.locality else None,
+            # Both by the database, whose locale may fold ASCII alone: what is spelt as it is stored is then found.
+            "lower(i.locality) = lower({0}::text)": wanted.locality or None,
             "digit_runs(i.country, i.number) @> {0}": runs or None,
             _MATCHES: like(wanted.contains) if wanted.contains else None,
         }
