@@ -35,9 +35,10 @@ A method that a path does not take gets 405 `METHOD_NOT_ALLOWED` and an `Allow` 
 Every answer has an `X-Request-Id`.
 
 Requests are limited by the organization's plan, live and test apart: {plans}; enterprise as agreed. Days are those of
-UTC. `POST /v1/phone-numbers` is limited to {purchases} a second besides, but for enterprise. Every answer to a request
-with a good key tells in `X-RateLimit-…` how its limits stand, and counts, whatever it is; what is beyond a limit gets
-429 `RATE_LIMIT_EXCEEDED`, changes nothing and uses up nothing of the day."""
+UTC. `POST /v1/phone-numbers` is limited to {purchases} a second besides, but for enterprise. Every answer of an
+operation to a request with a good key tells in `X-RateLimit-…` how its limits stand, and counts, whatever it is; unknown
+paths, methods that a path does not take and OPTIONS neither tell nor count. What is beyond a limit gets 429
+`RATE_LIMIT_EXCEEDED`, changes nothing and uses up nothing of the day."""
 
 _TAGS = {
     "Phone numbers": "Find, buy, configure, release and restore numbers.",
@@ -241,7 +242,8 @@ def _parameters(path: str, handler: HTTPRouteHandler) -> list[Schema]:
             {
                 "name": IDEMPOTENCY_KEY,
                 "in": "header",
-                "description": "With the same key the same request is done once, and answered alike for 24 hours.",
+                "description": "With the same key the same request is done once, and answered alike for 24 hours;"
+                " but for quotes (`validate_only`) and dry runs, which do nothing and keep no answer.",
                 "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN},
             }
         )
