@@ -1,5 +1,6 @@
 """Who gets in, for how long, with which forms, and what can be read of it?"""
 
+import asyncio
 import hashlib
 import re
 from dataclasses import replace
@@ -211,6 +212,13 @@ async def test_after_five_wrong_passwords_even_the_right_one_has_to_wait(town: T
         await connection.execute("UPDATE operators SET barred_until = barred_until - interval '31 seconds'")
     assert (await visitor.sign_in_operator()).status_code == 303
     assert await town.value("SELECT failures FROM operators") == 0
+
+
+async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(town: Town) -> None:
+    await town.appoint()
+    await asyncio.gather(*(town.visitor().sign_in_operator("ada", "guess guess guess") for _ in range(20)))
+    assert await town.value("SELECT failures FROM operators") == 5, "the others were not looked at"
+    assert (await town.visitor().sign_in_operator()).status_code == 409
 
 
 async def test_a_removed_operator_is_out_at_once(town: Town) -> None:

@@ -36,8 +36,8 @@ Every answer has an `X-Request-Id`.
 
 Requests are limited by the organization's plan, live and test apart: {plans}; enterprise as agreed. Days are those of
 UTC. `POST /v1/phone-numbers` is limited to {purchases} a second besides, but for enterprise. Every answer of an
-operation to a request with a good key tells in `X-RateLimit-…` how its limits stand, and counts, whatever it is; unknown
-paths, methods that a path does not take and OPTIONS neither tell nor count. What is beyond a limit gets 429
+operation to a request with a good key tells in `X-RateLimit-…` how its limits stand, and counts, whatever it is;
+unknown paths, methods that a path does not take and OPTIONS neither tell nor count. What is beyond a limit gets 429
 `RATE_LIMIT_EXCEEDED`, changes nothing and uses up nothing of the day."""
 
 _TAGS = {

@@ -12,7 +12,11 @@ class Credentials:
     account: OperatorAccount
     password_hash: str
     failures: int
+    """How many passwords did not match, in a row."""
     barred_until: datetime | None
+
+    def is_barred(self, now: datetime) -> bool:
+        return self.barred_until is not None and self.barred_until > now
 
 
 async def insert(connection: Connection, account: OperatorAccount, password_hash: str) -> None:
@@ -26,9 +30,13 @@ async def insert(connection: Connection, account: OperatorAccount, password_hash
     )
 
 
-async def by_name(connection: Connection, name: str) -> Credentials | None:
+async def lock_by_name(connection: Connection, name: str) -> Credentials | None:
     row = await connection.fetchrow(
-        "SELECT id, name, created_at, password_hash, failures, barred_until FROM operators WHERE name = $1", name
+        """
+        SELECT id, name, created_at, password_hash, failures, barred_until FROM operators WHERE name = $1
+        FOR NO KEY UPDATE
+        """,
+        name,
     )
     if row is None:
         return None
@@ -41,16 +49,11 @@ async def listing(connection: Connection) -> list[OperatorAccount]:
     return [OperatorAccount(row["id"], row["name"], row["created_at"]) for row in rows]
 
 
-async def note_failure(connection: Connection, operator_id: str) -> int:
-    """How many there were in a row, with this one."""
-    count: int = await connection.fetchval(
-        "UPDATE operators SET failures = failures + 1 WHERE id = $1 RETURNING failures", operator_id
+async def note_attempt(connection: Connection, operator_id: str, failures: int, barred_until: datetime | None) -> None:
+    """The caller holds the row."""
+    await connection.execute(
+        "UPDATE operators SET failures = $2, barred_until = $3 WHERE id = $1", operator_id, failures, barred_until
     )
-    return count
-
-
-async def set_barred(connection: Connection, operator_id: str, until: datetime | None) -> None:
-    await connection.execute("UPDATE operators SET barred_until = $2 WHERE id = $1", operator_id, until)
 
 
 async def note_success(connection: Connection, operator_id: str) -> None:

@@ -7,6 +7,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from nambari.db import keys, operators, sessions
+from nambari.db.operators import Credentials
 from nambari.domain.access import Key, check_key, has_key_form, hash_secret
 from nambari.domain.operator import OperatorAccount, barred_until
 from nambari.domain.refusals import InvalidApiKey, InvalidState, Refusal
@@ -35,10 +36,7 @@ async def sign_in(services: Services, secret: str, address: str | None, now: dat
 
 async def sign_in_operator(services: Services, name: str, password: str, now: datetime) -> str:
     """The token of a new session. Raises InvalidState, which does not tell whether there is such an operator."""
-    async with services.database.reading() as connection:
-        found = await operators.by_name(connection, name)
-    if found is not None and found.barred_until is not None and found.barred_until > now:
-        found = None  # a password that is not looked at is answered as one of nobody's
+    found = await _take_attempt(services, name, now)
     async with _hashing:
         if found is None:
             await asyncio.to_thread(hash_password, password)  # as long as if there were one
@@ -46,14 +44,24 @@ async def sign_in_operator(services: Services, name: str, password: str, now: da
             async with services.database.writing() as connection:
                 await operators.note_success(connection, found.account.id)
             return await _begin(services, now, operator_id=found.account.id)
-    if found is not None:
-        async with services.database.writing() as connection:
-            failures = await operators.note_failure(connection, found.account.id)
-            await operators.set_barred(connection, found.account.id, barred_until(failures, now))
     raise InvalidState(
         "The name or the password is wrong, or too many wrong ones came before: then wait half a minute, and try again."
         " `nambari operator create` makes an account."
     )
+
+
+async def _take_attempt(services: Services, name: str, now: datetime) -> Credentials | None:
+    """Whose password is compared, if any is: one that is barred is answered as one of nobody's.
+
+    It counts as a failure until it has matched, so that many at once gain nothing.
+    """
+    async with services.database.writing() as connection:
+        found = await operators.lock_by_name(connection, name)
+        if found is None or found.is_barred(now):
+            return None
+        failures = found.failures + 1
+        await operators.note_attempt(connection, found.account.id, failures, barred_until(failures, now))
+    return found
 
 
 async def _begin(
