@@ -13,7 +13,17 @@ from nambari.domain.access import ORGANIZATION_SCOPES, Environment
 
 KEY = {"scopes": ["numbers:read", "api-keys:read"], "name": "agent"}
 SHOWN = {
-    *("id", "name", "environment", "begins_with", "scopes", "allowed_ips", "monthly_cap_cents", "countries"),
+    *(
+        "id",
+        "name",
+        "environment",
+        "begins_with",
+        "scopes",
+        "allowed_ips",
+        "monthly_cap_cents",
+        "currency",
+        "countries",
+    ),
     *("expires_at", "revoked_at", "last_used_at", "created_at"),
 }
 
@@ -34,6 +44,7 @@ async def test_made_used_listed_and_revoked(world: World) -> None:
     assert re.fullmatch(r"kros_live_[A-Za-z0-9]{32}", new["api_key"])
     assert new["api_key"].startswith(new["begins_with"])
     assert (new["monthly_cap_cents"], new["countries"]) == (2000, ["NG", "KE"])
+    assert new["currency"] == "USD"
     assert (new["scopes"], new["environment"], new["expires_at"]) == (["api-keys:read", "numbers:read"], "live", None)
     path = f"/v1/api-keys/{new['id']}"
     shown = {name: value for name, value in new.items() if name != "api_key"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.api.asking import bought, but_for_the_id, faults, made, refused
-from tests.cast import Person, World
+from tests.cast import RICH, Person, World
 
 from nambari.domain.access import Environment
 from nambari.domain.events import SUBSCRIPTIONS
@@ -191,6 +191,9 @@ async def test_events_oldest_first_by_type_and_cursor(world: World) -> None:
     ]
     assert all(set(each) == {"id", "event", "timestamp", "data"} for each in page["events"])
     assert page["events"][2]["data"]["id"] == endpoint["id"]
+    payment = page["events"][1]["data"]
+    assert set(payment) == {"transaction_id", "amount_cents", "balance_cents", "currency"}
+    assert (payment["amount_cents"], payment["currency"]) == (RICH, "USD")
 
     async def names(query: str) -> list[str]:
         told = await alice.client.get(f"/v1/events?{query}")

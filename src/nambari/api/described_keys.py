@@ -10,6 +10,7 @@ _KEY = {
     "scopes": ["billing:read", "numbers:read", "numbers:write"],
     "allowed_ips": ["192.0.2.0/24"],
     "monthly_cap_cents": 2000,
+    "currency": "USD",
     "countries": ["KE", "NG"],
     "expires_at": "2026-12-31T00:00:00Z",
     "revoked_at": None,

@@ -33,8 +33,9 @@ async def list_keys(request: StrictRequest) -> ApiKeyPage:
     """Those of the environment of the key that asks. Newest first, revoked ones too."""
     asked = read_query(request.scope["query_string"], Listing)
     page = await page_of_tenant(request, asked, keys.page, at_primary=True)
+    currency = services(request).settings.currency
     return ApiKeyPage(
-        api_keys=[shapes.api_key(each) for each in page.items],
+        api_keys=[shapes.api_key(each, currency) for each in page.items],
         total=page.total,
         limit=asked.limit,
         offset=asked.offset,
@@ -53,12 +54,12 @@ async def list_keys(request: StrictRequest) -> ApiKeyPage:
 async def get_key(request: StrictRequest, key_id: FromPath[str]) -> ApiKey:
     """What it may do, and how it begins. The key itself is kept nowhere."""
     _require_id_form(key_id)
-    who = caller(request)
-    async with services(request).database.reading() as connection:
+    who, given = caller(request), services(request)
+    async with given.database.reading() as connection:
         found = await keys.find(connection, who.organization_id, who.environment, key_id)
     if found is None:
         raise no_such_key()
-    return shapes.api_key(found)
+    return shapes.api_key(found, given.settings.currency)
 
 
 @post(
@@ -102,7 +103,7 @@ async def create_key(request: StrictRequest, data: JSONBody[NewApiKey]) -> Answe
     done = await create_by_key(given, attempt(request, data), wanted, makers, given.clock())
     key = done.result.key
     return Answer(
-        shapes.api_key(key, unsealed(done.result.sealed, makers, key)),
+        shapes.api_key(key, given.settings.currency, unsealed(done.result.sealed, makers, key)),
         headers=replay_headers(done),
     )
 
@@ -124,7 +125,7 @@ async def revoke_key(request: StrictRequest, key_id: FromPath[str]) -> Answer[Ap
     _require_id_form(key_id)
     given = services(request)
     done = await revoke_by_key(given, attempt(request), key_id, given.clock())
-    return Answer(shapes.api_key(done.result), headers=replay_headers(done))
+    return Answer(shapes.api_key(done.result, given.settings.currency), headers=replay_headers(done))
 
 
 def _require_id_form(key_id: str) -> None:

@@ -47,6 +47,7 @@ class ApiKey(Struct, kw_only=True, omit_defaults=True):
     scopes: Annotated[list[str], Meta(description="What it may do.")]
     allowed_ips: Annotated[list[str], Meta(description="The addresses or CIDRs it may be used from; none means any.")]
     monthly_cap_cents: Annotated[int | None, Meta(description="The most it may spend in a month; null for no cap.")]
+    currency: str
     countries: Annotated[list[str], Meta(description="The countries whose numbers it may buy; none means any.")]
     expires_at: datetime | None
     revoked_at: Annotated[datetime | None, Meta(description="Since when it works nowhere.")]
@@ -65,7 +66,7 @@ class ApiKeyPage(Struct, kw_only=True):
     has_more: bool
 
 
-def api_key(key: access.Key, secret: str | None = None) -> ApiKey:
+def api_key(key: access.Key, currency: str, secret: str | None = None) -> ApiKey:
     return ApiKey(
         id=key.id,
         name=key.name,
@@ -74,6 +75,7 @@ def api_key(key: access.Key, secret: str | None = None) -> ApiKey:
         scopes=sorted(key.scopes),
         allowed_ips=list(key.allowed_ips),
         monthly_cap_cents=key.bounds.monthly_cap_cents,
+        currency=currency,
         countries=list(key.bounds.countries),
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,

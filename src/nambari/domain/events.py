@@ -295,7 +295,7 @@ class Event(StrEnum):
     PAYMENT_RECEIVED = (
         "payment.received",
         "Credits were added.",
-        "`transaction_id`, `amount_cents`, `balance_cents` after it",
+        "`transaction_id`, `amount_cents`, `balance_cents` after it; `currency`",
         PaymentReceived,
     )
     ORGANIZATION_CREATED = (

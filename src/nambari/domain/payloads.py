@@ -108,6 +108,7 @@ class PaymentReceived(TypedDict):
     transaction_id: str
     amount_cents: int
     balance_cents: int
+    currency: str
 
 
 class SipAccountName(TypedDict):

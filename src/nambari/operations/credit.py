@@ -63,7 +63,12 @@ async def add(
         raise InvalidState(f"The balance would pass {MOST_CENTS} cents, more than an account can hold.")
     posting_id = services.new_id("txn")
     balance = await credits.post(connection, *tenant, posting_id, ledger.top_up(amount_cents), reference, now)
-    data: PaymentReceived = {"transaction_id": posting_id, "amount_cents": amount_cents, "balance_cents": balance}
+    data: PaymentReceived = {
+        "transaction_id": posting_id,
+        "amount_cents": amount_cents,
+        "balance_cents": balance,
+        "currency": services.settings.currency,
+    }
     changes = [Change("balance_cents", available, balance)]
     await announce(services, connection, attempt, Event.PAYMENT_RECEIVED, posting_id, data, now, changes)
     await recover(services, connection, attempt, now)

@@ -16,6 +16,7 @@ class ApiKey(Struct, kw_only=True):
     scopes: list[str]
     allowed_ips: list[str]
     monthly_cap_cents: int | None
+    currency: str
     countries: list[str]
     expires_at: Instant | None
     revoked_at: Instant | None
