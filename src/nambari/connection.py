@@ -14,6 +14,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from nambari.wiring import new_id
+
 HEAD_MAX_BYTES = 32 * 1024
 HEAD_TIMEOUT_SECONDS = 10.0
 BODY_LOOK_SECONDS = 10.0
@@ -180,8 +182,18 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self.is_idle or not self.cycle.response_started:
-            self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            head = b"HTTP/1.1 %b\r\nx-request-id: %b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            self.transport.write(head % (status, self._request_id().encode()))
         self._close()
+
+    def _request_id(self) -> str:
+        """That of the request under way, by which its lines of the log are found; a new one where none has come."""
+        known = None if self.is_idle else self.cycle.scope["state"].get("request_id")
+        return known or new_id("req")
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as it is declared
+        """For what is no HTTP."""
+        self._refuse(b"400 Bad Request")
 
     # ── How long its client may take ─────────────────────────────────────────────────────────────────────────────
 
@@ -250,10 +262,6 @@ class BoundedHttp(HttpToolsProtocol):
         """Now, to another. Who waits for a client to take its answer would be one connection more than there may be."""
         self.transport.close()
         self.loop.call_later(LAST_LOOK_SECONDS, self.transport.abort)
-
-    def send_400_response(self, msg: str) -> None:
-        super().send_400_response(msg)
-        self._close()
 
     def close_after_rest(self) -> None:
         """The last answer is given. What is still coming of its request is read until its end, or for a while."""

@@ -95,7 +95,9 @@ async def test_what_is_no_http(settings: Settings, dsn: str) -> None:
             b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n",
             b"GET / HTTP/1.1\r\nx\x00y: 1\r\n\r\n",
         ):
-            status, _, _ = await exchange(port, raw)
+            status, headers, _ = await exchange(port, raw)
             assert status == 400, raw
-        status, _, _ = await exchange(port, b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 40_000 + b"\r\n")
+            assert headers["x-request-id"].startswith("req_")
+        status, headers, _ = await exchange(port, b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 40_000 + b"\r\n")
         assert status == 431
+        assert headers["x-request-id"].startswith("req_")

@@ -121,4 +121,6 @@ def test_who_sends_no_more_is_let_go(server: Server, sent: bytes) -> None:
         server.comes_so_far()
         with server.standing_still():
             pass
-        assert client.recv(65536).startswith(b"HTTP/1.1 408")
+        answer = client.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"\r\nx-request-id: req_" in answer
