@@ -1,7 +1,8 @@
 """How the tests of the HTTP side ask, and read what they are told."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -149,3 +150,10 @@ async def listed(client: httpx2.AsyncClient, query: str = "") -> list[str]:
     answer = await client.get(f"/v1/phone-numbers?{query}")
     assert answer.status_code == 200, answer.text
     return [each["id"] for each in answer.json()["phone_numbers"]]
+
+
+async def fed(body: asyncio.Queue[bytes]) -> AsyncIterator[bytes]:
+    """What is put in, until nothing is."""
+    while chunk := await body.get():
+        body.task_done()
+        yield chunk

@@ -3,12 +3,11 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.api.asking import AGENT, OF_OPERATORS, READS, WRITES, faults, first_refusal, made, refused
+from tests.api.asking import AGENT, OF_OPERATORS, READS, WRITES, faults, fed, first_refusal, made, refused
 from tests.cast import READ_ONLY, World
 from tests.conftest import started
 
@@ -145,13 +144,6 @@ async def test_without_a_cache_a_revoked_key_stops_at_once(settings: Settings, d
         assert (await alice.client.get("/v1/kyc")).status_code == 200
         await keys.revoke(world.services, alice.key_id, "req_test", world.services.clock())
         refused(await alice.client.get("/v1/kyc"), 401, "INVALID_API_KEY")
-
-
-async def fed(body: asyncio.Queue[bytes]) -> AsyncIterator[bytes]:
-    """What is put in, until nothing is."""
-    while chunk := await body.get():
-        body.task_done()
-        yield chunk
 
 
 @pytest.mark.parametrize("ended", ["revoked", "expired"])

@@ -3,11 +3,15 @@
 import asyncio
 import hashlib
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import urlencode
 
+import httpx2
+from tests.api.asking import fed
 from tests.conftest import started
-from tests.console.conftest import PASSWORD, Town
+from tests.console.conftest import PASSWORD, Town, Visitor
 
 from nambari.api.app import application, with_request_id
 from nambari.console.app import CONSOLE
@@ -219,6 +223,40 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(town: T
     await asyncio.gather(*(town.visitor().sign_in_operator("ada", "guess guess guess") for _ in range(20)))
     assert await town.value("SELECT failures FROM operators") == 5, "the others were not looked at"
     assert (await town.visitor().sign_in_operator()).status_code == 409
+
+
+async def sent_slowly(visitor: Visitor, path: str, meanwhile: Callable[[], Awaitable[object]]) -> httpx2.Response:
+    """The answer to a form whose end comes after what is done meanwhile."""
+    form, body = urlencode({"form_token": visitor.token, "name": "Slow"}).encode(), asyncio.Queue[bytes]()
+    body.put_nowait(form[:5])
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = asyncio.create_task(visitor.client.post(path, content=fed(body), headers=headers))
+    await body.join()  # the first of it is taken
+    await meanwhile()
+    for chunk in (form[5:], b""):
+        body.put_nowait(chunk)
+    return await answer
+
+
+async def test_who_is_signed_out_while_a_form_comes_does_nothing(town: Town) -> None:
+    alice = await town.person()
+    visitor = await town.at_the_console(alice.api_key)
+    await visitor.get("/console/keys")
+
+    async def revoke() -> None:
+        await keys.revoke(town.services, alice.key_id, "req_test", town.services.clock())
+
+    answer = await sent_slowly(visitor, "/console/keys", revoke)
+    assert answer.headers["location"].startswith("/console/sign-in")
+    assert await town.value("SELECT count(*) FROM api_keys WHERE name = 'Slow'") == 0
+
+
+async def test_nor_does_an_operator_who_is_removed_while_a_form_comes(town: Town) -> None:
+    visitor = await town.operators_visit()
+    answer = await sent_slowly(
+        visitor, "/console/operator/kyc/org_none/approve", lambda: operators.remove(town.services, "ada")
+    )
+    assert answer.headers["location"].startswith("/console/operator/sign-in")
 
 
 async def test_a_removed_operator_is_out_at_once(town: Town) -> None:

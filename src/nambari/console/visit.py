@@ -85,6 +85,7 @@ async def enter(request: Asked) -> Response[str] | None:
 
     Raises FormRefused, InsufficientScope, RateLimitExceeded.
     """
+    await request.body()  # it may take its time: who comes is looked at when it is there
     token = request.cookies.get(SESSION_COOKIE, "")
     services: Services = request.app.state.services
     found = await sessions.key_of(services, token, address_of(request), services.clock()) if token else None
@@ -109,6 +110,7 @@ async def enter(request: Asked) -> Response[str] | None:
 
 async def enter_operator(request: Asked) -> Response[str] | None:
     """Let an operator in; anybody else is sent to sign in. Raises FormRefused."""
+    await request.body()  # as above
     token = request.cookies.get(OPERATOR_COOKIE, "")
     services: Services = request.app.state.services
     operator = await sessions.operator_of(services, token, services.clock()) if token else None
