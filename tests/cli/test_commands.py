@@ -60,7 +60,7 @@ COMMANDS = {
         *ASKING,
     },
     "numbers release": {"NUMBER", "--yes", *ASKING},
-    "numbers restore": {"NUMBER", "--yes", *ASKING},
+    "numbers restore": {"NUMBER", "--max-total", "--yes", *ASKING},
     "endpoints list": {*ASKING},
     "endpoints create": {"--name", "--type", "--url", "--config", *ASKING},
     "endpoints show": {"EP_ID", *ASKING},
