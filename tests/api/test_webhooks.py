@@ -249,7 +249,7 @@ async def test_the_log_by_status_and_page(world: World) -> None:
     assert (len(rest["deliveries"]), rest["total"], rest["has_more"]) == (1, 2, False)
     other = await hook(alice, events=["endpoint.*"])
     wrong = f"/v1/webhooks/{other['id']}/deliveries?starting_after={page['deliveries'][-1]['id']}"
-    assert faults(await alice.client.get(wrong)) == {"starting_after": "is no id of this list"}
+    assert faults(await alice.client.get(wrong)) == {"starting_after": "is not the id of an item in this list"}
     assert (await alice.client.get(f"{path}?status=failed")).json()["deliveries"] == []
     assert list(faults(await alice.client.get(f"{path}?status=lost"))) == ["status"]
 
