@@ -1,6 +1,7 @@
 """What is everything else given? The database, the clocks, new ids: built here once, from the settings."""
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import secrets
@@ -57,8 +58,9 @@ def new_secret_letters() -> str:
     return "".join(secrets.choice(SECRET_LETTERS) for _ in range(SECRET_LENGTH))
 
 
-def new_secret_bytes(count: int) -> bytes:
-    return secrets.token_bytes(count)
+def new_webhook_secret() -> str:
+    """In the form of Standard Webhooks, `whsec_` and base64; of 32 bytes, where it asks for 24 to 64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def new_token() -> str:

@@ -76,15 +76,14 @@ def well_formed(told: Told) -> str:
     """What is wrong with this answer; empty if nothing is."""
     if told.status >= 500:
         return f"{told.status}"
-    if not told.all(b"x-request-id"):  # the server's own, before any application sees the request
-        known = {b"Invalid HTTP request received.", b""}
-        return "" if told.status in {400, 408, 431} and told.body in known else f"{told.status} of whom? {told.body!r}"
     if len(told.all(b"x-request-id")) != 1 or len(told.all(b"content-type")) > 1:
-        return "a header is there twice"
+        return "a header is there twice, or no id is"
     if not all(each.startswith(b"nambari_") for each in told.all(b"set-cookie")):
         return "it sets a cookie that is none of ours"
-    if told.status < 400 or b"text/html" in told.all(b"content-type")[0]:
+    if told.status < 400 or any(b"text/html" in each for each in told.all(b"content-type")):
         return ""
+    if not told.all(b"content-type"):  # the connection's own, before any application sees the request
+        return "" if told.status in {400, 408, 431} and not told.body else f"{told.status} of whom? {told.body!r}"
     body = json.loads(told.body) if told.body else {"code": "", "error": ".", "request_id": "req_"}
     fine = {"code", "error", "request_id"} <= body.keys() and body["request_id"].startswith("req_")
     return "" if fine else f"it is no refusal: {body}"

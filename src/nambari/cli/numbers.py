@@ -116,7 +116,6 @@ def buy(
     """Buy a number. Its price is shown and asked for first, and never more than that is paid."""
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Wrong("An idempotency key is 1 to 255 printable ASCII characters.")
-
     if not yes:
         quote = ask(
             base_url,

@@ -1,7 +1,6 @@
 """`nambari webhooks listen`: what happens, as it happens, without a tunnel: by asking for the events after the last."""
 
 import asyncio
-import base64
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ from nambari.cli.asking import CUSTOMERS, HERE, BaseUrl, ask, away
 from nambari.cli.pace import Pace, sparing
 from nambari.domain.reach import networks
 from nambari.sending import Message, Sender
-from nambari.wiring import new_secret_bytes, read_clock, read_unix_seconds
+from nambari.wiring import new_webhook_secret, read_clock, read_unix_seconds
 from nambari_client import AsyncClient, DayLimit, NambariError, errors
 from nambari_client.core import asked_wait
 from nambari_client.objects import Event
@@ -25,7 +24,6 @@ from nambari_client.receiving import is_secret
 
 LARGEST_PAGE = 100
 AGAIN = "It is asked again until it answers."
-SECRET_BYTES = 32
 
 group = typer.Typer(help="Webhooks: see their events here. With your API key, on any server.", no_args_is_help=True)
 
@@ -85,14 +83,7 @@ def listen(
     of your plan: with 1,000 a day, those of four hours in which nothing happens are half of them. Once half of a day's
     requests are used, by whomever, it asks so seldom that the rest lasts until midnight UTC, and tells so.
     """
-    if after and from_start:
-        raise Wrong("--after and --from-start do not go together.")
-    if secret and not forward_to:
-        raise Wrong("--secret is for --forward-to.")
-    if secret and not is_secret(secret):
-        raise Wrong("--secret takes what signs webhooks: whsec_ and base64.")
-    if forward_to and not _is_url(forward_to):
-        raise Wrong(f"--forward-to takes a URL, such as http://127.0.0.1:3000/events, not {forward_to!r}.")
+    _check(after, from_start, forward_to, secret)
     last: str | None = None
 
     async def act(api: AsyncClient) -> None:
@@ -113,6 +104,17 @@ def listen(
         if last is not None:
             _say(f"To go on from here: nambari webhooks listen --after {last}")
     return 0
+
+
+def _check(after: str | None, from_start: bool, url: str | None, secret: str | None) -> None:
+    if after and from_start:
+        raise Wrong("--after and --from-start do not go together.")
+    if secret and not url:
+        raise Wrong("--secret is for --forward-to.")
+    if secret and not is_secret(secret):
+        raise Wrong("--secret takes what signs webhooks: whsec_ and base64.")
+    if url and not _is_url(url):
+        raise Wrong(f"--forward-to takes a URL, such as http://127.0.0.1:3000/events, not {url!r}.")
 
 
 def _is_url(text: str) -> bool:
@@ -182,7 +184,7 @@ class _Forward:
 @asynccontextmanager
 async def _forwarding(url: str | None, secret: str | None) -> AsyncIterator[_Forward]:
     if url is not None and secret is None:
-        secret = "whsec_" + base64.b64encode(new_secret_bytes(SECRET_BYTES)).decode()
+        secret = new_webhook_secret()
         _say(f"Forwarded events are signed with {secret}")
     sender = Sender(networks(("0.0.0.0/0", "::/0")), ssl.create_default_context(), lambda _: False)
     try:

@@ -29,6 +29,10 @@ class Claimed:
     order: CarrierOrder
     traceparent: str | None  # of what last happened to its number in a trace: mostly the purchase
 
+    @property
+    def tenant(self) -> tuple[str, Environment]:
+        return self.organization_id, self.environment
+
 
 async def stock_of_any_organization(
     connection: Connection, environment: Environment, item: StockItem, carrier: str, now: datetime

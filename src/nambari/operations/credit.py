@@ -14,7 +14,7 @@ from nambari.domain.payloads import PaymentReceived
 from nambari.domain.phone_number import Change
 from nambari.domain.refusals import InvalidState, NotFound, invalid
 from nambari.operations.announce import announce
-from nambari.operations.idempotency import Attempt
+from nambari.operations.idempotency import Attempt, begun_anew
 from nambari.operations.renew import recover
 from nambari.wiring import Services
 
@@ -37,12 +37,13 @@ async def top_up(
     Raises NotFound for an organization that does not exist, ValidationError for an amount or reference out of bounds.
     """
     _check(amount_cents, reference)
-    try:
+
+    async def added() -> ToppedUp:
         async with services.database.writing() as connection:
             return await add(services, connection, attempt, amount_cents, reference, now)
-    except (Conflict, Deadlock):
-        # Another top-up of this reference committed first: ours is a repeat of it. Or it was undone as a whole.
-        return await top_up(services, attempt, amount_cents, reference, now)
+
+    # Where another top-up of this reference was written first, ours is found to be a repeat of it.
+    return await begun_anew(added, Conflict, Deadlock)
 
 
 async def add(

@@ -1,6 +1,5 @@
 """Make, change and delete the endpoints that calls are routed to."""
 
-import base64
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +13,7 @@ from nambari.domain.phone_number import Change, PhoneNumber
 from nambari.operations.announce import announce
 from nambari.operations.configure import endpoint_not_found
 from nambari.operations.idempotency import Attempt, Done, once
-from nambari.wiring import Services, new_secret_bytes
-
-SECRET_BYTES = 32
-"""Within the 24 to 64 bytes that the Standard Webhooks specification asks of a secret."""
+from nambari.wiring import Services, new_webhook_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +24,11 @@ class MadeEndpoint:
     secret: str | None
 
 
-def _new_secret() -> str:
-    """Standard Webhooks' form: `whsec_` and base64."""
-    return "whsec_" + base64.b64encode(new_secret_bytes(SECRET_BYTES)).decode()
-
-
 async def create(services: Services, attempt: Attempt, endpoint: Endpoint, now: datetime) -> Done[MadeEndpoint]:
     """Raises nothing of its own: what an endpoint may be was checked when its shape was read."""
 
     async def act(connection: Connection) -> MadeEndpoint:
-        secret = _new_secret() if endpoint.type is EndpointType.WEBHOOK else None
+        secret = new_webhook_secret() if endpoint.type is EndpointType.WEBHOOK else None
         caller = attempt.caller
         await endpoints.insert(connection, *caller.tenant, endpoint, secret)
         told = from_nothing(_settings(endpoint))
@@ -61,7 +52,7 @@ async def update(
         if new is old:
             return MadeEndpoint(old, None)
         becomes_webhook = new.type is EndpointType.WEBHOOK and old.type is not EndpointType.WEBHOOK
-        secret = _new_secret() if becomes_webhook else None
+        secret = new_webhook_secret() if becomes_webhook else None
         caller = attempt.caller
         await endpoints.update(connection, *caller.tenant, new, secret)
         told = _changes(old, new)

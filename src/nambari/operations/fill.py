@@ -157,7 +157,7 @@ async def _bounded(what: str, call: Awaitable[Result]) -> Result:
 
 async def settle(services: Services, claimed: Claimed, said: Said, found_within: timedelta, now: datetime) -> None:
     """Active and paid, failed and free again, or to be looked at once more. Nothing, if it is not ours now."""
-    order, tenant = claimed.order, (claimed.organization_id, claimed.environment)
+    order, tenant = claimed.order, claimed.tenant
     async with services.database.writing() as connection:
         found = await carrier_orders.lock(connection, *tenant, order.id)
         if found != (OrderStatus.OPEN, order.claims):
@@ -176,7 +176,7 @@ async def settle(services: Services, claimed: Claimed, said: Said, found_within:
 
 
 async def _write_order(connection: Connection, claimed: Claimed, said: Said, step: Step, now: datetime) -> None:
-    order, tenant = claimed.order, (claimed.organization_id, claimed.environment)
+    order, tenant = claimed.order, claimed.tenant
     if step.again_at is not None:
         again_at, unasked = step.again_at, step.unasked
         await carrier_orders.look_again(
@@ -195,7 +195,7 @@ async def _too_late(
     """Somebody else has settled it. What was given up, and is delivered after all, is sent back, or once more."""
     delivered = said.answer in (Answer.DELIVERED, Answer.WRONG_NUMBER)
     if delivered and found is not None and found[0] in GIVEN_UP:
-        tenant = (claimed.organization_id, claimed.environment)
+        tenant = claimed.tenant
         await carrier_orders.move(
             connection,
             *tenant,
@@ -210,7 +210,7 @@ async def _too_late(
 async def _activate(
     services: Services, connection: Connection, claimed: Claimed, attempt: Attempt, now: datetime
 ) -> None:
-    order, tenant = claimed.order, (claimed.organization_id, claimed.environment)
+    order, tenant = claimed.order, claimed.tenant
     available = await credits.lock_balance(connection, *tenant) or 0
     number = await _number(connection, claimed)
     after = rules.activated(number, now)
@@ -225,7 +225,7 @@ async def _fail(
     services: Services, connection: Connection, claimed: Claimed, attempt: Attempt, reason: str, now: datetime
 ) -> None:
     """The number ends, and what was held may be spent: on what was suspended for want of it first of all."""
-    order, tenant = claimed.order, (claimed.organization_id, claimed.environment)
+    order, tenant = claimed.order, claimed.tenant
     available = await credits.lock_balance(connection, *tenant) or 0
     number = await _number(connection, claimed)
     after = rules.failed(number, reason, now)
@@ -240,7 +240,7 @@ async def _fail(
 
 
 async def _number(connection: Connection, claimed: Claimed) -> PhoneNumber:
-    tenant = (claimed.organization_id, claimed.environment)
+    tenant = claimed.tenant
     number = await phone_numbers.find(connection, *tenant, claimed.order.phone_number_id, for_update=True)
     assert number is not None, "numbers are never deleted"  # noqa: S101
     return number
@@ -263,7 +263,7 @@ async def _post(
             credits.Line(services.new_id("txn"), posting, available, claimed.order.phone_number_id, month_from)
         )
     freed = sum(posting.amount_cents for posting in postings if posting.source is Bucket.HELD)
-    tenant = (claimed.organization_id, claimed.environment)
+    tenant = claimed.tenant
     await credits.post_all(connection, *tenant, lines, now, held_change_cents=-freed)
 
 
@@ -287,7 +287,7 @@ async def settle_by_hand(services: Services, order_id: str, *, filled: bool, req
     back. Raises NotFound, InvalidState.
     """
     claimed = await undecided(services, order_id)
-    tenant = (claimed.organization_id, claimed.environment)
+    tenant = claimed.tenant
     attempt = Attempt(caller=Caller(None, *tenant), request_id=request_id)
     async with services.database.writing() as connection:
         found = await carrier_orders.lock(connection, *tenant, order_id)
@@ -310,7 +310,7 @@ async def _return(services: Services, carrier: Carrier, claimed: Claimed) -> Non
 
     One that came by mistake may be on order by now: the carrier decides on that first, and may refuse it as ours.
     """
-    order, tenant = claimed.order, (claimed.organization_id, claimed.environment)
+    order, tenant = claimed.order, claimed.tenant
     async with services.database.reading() as connection:
         use = await carrier_orders.use_across_organizations(connection, claimed.environment, order.number)
     error = f"not given back: the number is {use}" if use else None

@@ -4,6 +4,7 @@ The same key and request get the same answer, success or refusal, for as long as
 test environment too.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -20,7 +21,7 @@ from nambari.wiring import Services
 
 Result = TypeVar("Result")
 
-DEADLOCKS = 3
+BEGUN_ANEW = 3
 """How often a request tries again that the database undid: a purchase locks the stock and then the balance, what takes
 months the balance and then the stock, and one organization may do both to a number at once."""
 
@@ -80,12 +81,15 @@ async def once(
     IdempotencyConflict if the key's first request is still running or was another request.
     """
     with traces.span(act.__module__.rpartition(".")[2]):  # as `release`: the verbs have modules of their own
-        for _ in range(DEADLOCKS):
-            try:
-                return await _once(services, attempt, kind, act)
-            except Deadlock:
-                continue  # nothing of it is written, and the other goes on
-        return await _once(services, attempt, kind, act)
+        return await begun_anew(lambda: _once(services, attempt, kind, act), Deadlock)
+
+
+async def begun_anew(do: Callable[[], Awaitable[Result]], *undone: type[Exception]) -> Result:
+    """What a transaction gives, begun anew a few times where it was undone: nothing of it is written then."""
+    for _ in range(BEGUN_ANEW):
+        with contextlib.suppress(*undone):
+            return await do()
+    return await do()
 
 
 async def _once(

@@ -23,7 +23,7 @@ from nambari.domain.spending import spending
 from nambari.operations import clock, renew
 from nambari.operations.announce import announce, announce_number
 from nambari.operations.configure import locked as locked_number
-from nambari.operations.idempotency import Attempt, Done, once
+from nambari.operations.idempotency import Attempt, Done, begun_anew, once
 from nambari.operations.restore import spent
 from nambari.wiring import Services
 
@@ -267,14 +267,12 @@ async def listing(services: Services, environment: Environment, status: OrderSta
 
 
 async def _operate(services: Services, order_id: str, request_id: str, act: Step) -> PortingOrder:
-    """One step, on the order locked. The balance comes first, as wherever a month is taken."""
-    try:
-        return await _operate_once(services, order_id, request_id, act)
-    except Deadlock:
-        return await _operate(services, order_id, request_id, act)  # nothing of it is written, and the other goes on
+    """One step, on the order locked."""
+    return await begun_anew(lambda: _operate_once(services, order_id, request_id, act), Deadlock)
 
 
 async def _operate_once(services: Services, order_id: str, request_id: str, act: Step) -> PortingOrder:
+    """The balance comes first, as wherever a month is taken."""
     async with services.database.writing() as connection:
         owner = await porting.owner_of_any_organization(connection, order_id)
         if owner is None:

@@ -1,6 +1,5 @@
 """Make, change and delete webhooks; give one another secret."""
 
-import base64
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,9 +13,7 @@ from nambari.domain.subscriber import Webhook
 from nambari.domain.webhook import BOTH_SECRETS_VALID, check_count, revised
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt, Done, once
-from nambari.wiring import Services, new_secret_bytes
-
-SECRET_BYTES = 32
+from nambari.wiring import Services, new_webhook_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +28,6 @@ def no_such_webhook() -> NotFound:
     return NotFound("There is no such webhook here. List them with GET /v1/webhooks.")
 
 
-def _new_secret() -> str:
-    """Standard Webhooks' form: `whsec_` and base64."""
-    return "whsec_" + base64.b64encode(new_secret_bytes(SECRET_BYTES)).decode()
-
-
 async def create(services: Services, attempt: Attempt, webhook: Webhook, now: datetime) -> Done[MadeWebhook]:
     """Raises InvalidState where there are too many already; what a webhook may be was checked before."""
 
@@ -43,7 +35,7 @@ async def create(services: Services, attempt: Attempt, webhook: Webhook, now: da
         tenant = attempt.caller.tenant
         await organizations.take_turn(connection, attempt.caller.organization_id)
         check_count(await webhooks.count(connection, *tenant))
-        secret = _new_secret()
+        secret = new_webhook_secret()
         await webhooks.insert(connection, *tenant, webhook, secret)
         told = from_nothing(_settings(webhook))
         await announce(services, connection, attempt, Event.WEBHOOK_CREATED, webhook.id, webhook, now, told)
@@ -80,7 +72,7 @@ async def rotate_secret(services: Services, attempt: Attempt, webhook_id: str, n
         old = await locked(connection, attempt, webhook_id)
         until = services.clock() + BOTH_SECRETS_VALID
         new = replace(old, previous_secret_until=until, updated_at=now)
-        secret = _new_secret()
+        secret = new_webhook_secret()
         caller = attempt.caller
         await webhooks.rotate(connection, *caller.tenant, new, secret)
         told = [Change("previous_secret_until", old.previous_secret_until, until)]
