@@ -11,7 +11,7 @@ OF_PRODUCTION = {
     "NAMBARI_REPLICA_URL": "postgresql://replica.example.com/nambari",
     "NAMBARI_RATE_LIMIT_URL": "valkey://counts.example.com",
     "NAMBARI_TRACES_URL": "https://traces.example.com/v1/traces",
-    "NAMBARI_TELNYX_API_KEY": "KEY0",
+    "NAMBARI_TELNYX_API_KEY": "KEY0123_abc",
     "NAMBARI_TELNYX_CONNECTION_ID": "1",
     "NAMBARI_TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
     "NAMBARI_TWILIO_AUTH_TOKEN": "0" * 32,

@@ -303,3 +303,5 @@ async def test_no_name_that_somebody_gave_runs_as_a_script(site: Site) -> None:
             assert str(1234567 * 7) not in text, page
             seen += "onerror=hacked" in text
     assert seen >= 8, "the names were not shown"
+    refused = {(status, "/".join(path.split("/")[:3])) for status, path in site.take_refused() if status != 400}
+    assert refused == {(404, "/console/buy")}, "what she has bought is for sale no more; 400 is of the nonsense asked"
