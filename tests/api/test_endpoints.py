@@ -214,7 +214,7 @@ async def test_a_change_of_type_or_provider_is_checked_whole(world: World) -> No
     assert (retell.json()["url"], retell.json()["provider_config"]) == ("sip:sip.retellai.com;transport=tcp", {})
 
 
-@pytest.mark.parametrize("blank", ["\u00a0", " \u2003 ", "\u3000"])
+@pytest.mark.parametrize("blank", ["\u00a0", " \u2003 ", "\u3000", "\u0085", "\ufeff"])
 async def test_a_name_of_spaces_of_any_kind_is_none(world: World, blank: str) -> None:
     alice = await world.person()
     endpoint = await made(alice.client)

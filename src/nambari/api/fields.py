@@ -34,7 +34,8 @@ Id = Annotated[
         extra=_saying("must be 1 to 100 characters, none of them a control character"),
     ),
 ]
-WORDS = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*\Z"
+# Of these two spaces one is known as such to Python's expressions alone, the other to those of ECMA-262 alone.
+WORDS = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f\x85\ufeff][^\x00-\x1f\x7f]*\Z"
 WORDS_RULE = _saying("must have at least one visible character and no control characters")
 Text = Annotated[str, Meta(min_length=1, max_length=100, pattern=WORDS, extra=WORDS_RULE)]
 Label = Annotated[

@@ -87,8 +87,7 @@ def check_count(there: int) -> None:
     if there >= MOST_WEBHOOKS:
         raise InvalidState(
             f"There are {there} webhooks here already, and {MOST_WEBHOOKS} is the most. Delete one first, or let one of"
-            " them ask for more events.",
-            webhooks=there,
+            " them ask for more events."
         )
 
 
