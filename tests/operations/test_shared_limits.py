@@ -162,6 +162,7 @@ def logged(capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
     return read
 
 
+@pytest.mark.usefixtures("patient")
 async def test_it_may_be_away_at_the_start(process: Start, counting: Valkey, logged: Callable[[], str]) -> None:
     async with process() as world:
         alice = await world.person()
@@ -173,6 +174,7 @@ async def test_it_may_be_away_at_the_start(process: Start, counting: Valkey, log
         assert (logged().count(AWAY), logged().count(BACK)) == (1, 1)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_it_may_be_killed_and_come_back_empty(
     process: Start, counting: Valkey, logged: Callable[[], str]
 ) -> None:
