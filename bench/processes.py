@@ -110,7 +110,7 @@ def measure(
                 if name in READS:
                     run = service.load(asked[name], seconds, 200)
                 elif name == CALL:
-                    calls = calling(proxy, numbers, turn, len(buyers), int(CALLS_PER_SECOND * max(1.0, seconds)))
+                    calls = calling(proxy, numbers, turn, len(buyers), int(CALLS_PER_SECOND * seconds))
                     run = service.load(calls, seconds, 200, once=True)
                 else:
                     some = buying(buyers, items, int(PURCHASES_PER_SECOND * seconds))
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this Markdown page")
     wanted = parser.parse_args()
     rounds, seconds, numbers, connections = (
-        (1, 0.5, QUICK_NUMBERS, 4) if wanted.quick else (wanted.rounds, wanted.seconds, NUMBERS, CONNECTIONS)
+        (1, 0.2, QUICK_NUMBERS, 4) if wanted.quick else (wanted.rounds, wanted.seconds, NUMBERS, CONNECTIONS)
     )
     with tempfile.TemporaryDirectory(prefix="nambari-bench-") as name, ExitStack() as stack:
         folder = Path(name)

@@ -133,7 +133,7 @@ async def test_one_process_tells_how_it_answers_and_how_the_business_stands(tmp_
         }  # since when
 
         with killed_again_and_again(made.home):
-            until(lambda: of(read(port), "nambari_database_up") == 0, 60, "word of the database's end")
+            until(lambda: of(read(port), "nambari_database_up") == 0, 240, "word of the database's end")
             assert of(read(port), "nambari_phone_numbers", environment="live", status="active") is None
         assert made.stop() == 0, made.output
         assert not listens(port)
