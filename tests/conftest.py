@@ -5,13 +5,14 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 import structlog
 from litestar import Litestar
+from psycopg import sql
 from tests.cast import World
 from tests.moving import Clock, MovingWorld, with_clock
 
@@ -71,6 +72,16 @@ class Databases:
         self._count += 1
         self._next = self._maker.submit(self._copy, self._count)
         return made
+
+    @contextmanager
+    def filled(self, statements: str) -> Iterator[str]:
+        """The DSN of a database in which these were run, and which knows how much there is."""
+        made = self.make()
+        with psycopg.connect(made, autocommit=True) as connection:
+            connection.execute(sql.SQL(statements))
+            connection.execute("VACUUM ANALYZE")
+        yield made
+        self.drop(made)
 
     def _copy(self, place: int) -> str:
         name = f"test_{place}"

@@ -6,9 +6,7 @@ And is what it is told true? Counted anew, by hand.
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
-from psycopg import sql
 from tests.cast import World
 from tests.conftest import Databases
 from tests.db.test_search_plans import Explaining, explaining, nodes
@@ -59,14 +57,8 @@ FROM events WHERE position IS NOT NULL;
 @pytest.fixture(scope="module")
 def grown(databases: Databases) -> Iterator[str]:
     """The DSN of a database in which much has happened, and little is open."""
-    dsn = databases.make()
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for each in FILL.split(";\n"):
-            if each.strip():
-                connection.execute(sql.SQL(each))
-        connection.execute("VACUUM ANALYZE")
-    yield dsn
-    databases.drop(dsn)
+    with databases.filled(FILL) as made:
+        yield made
 
 
 def walks(explained: Explaining) -> list[str]:

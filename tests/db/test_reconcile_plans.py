@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg import sql
 from tests.conftest import Databases
 from tests.db.test_search_plans import explaining, nodes
 
@@ -39,14 +37,8 @@ FROM phone_numbers;
 @pytest.fixture
 def ordered(databases: Databases) -> Iterator[str]:
     """The DSN of a database in which each number of a carrier was ordered twice."""
-    dsn = databases.make()
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for each in FILL.split(";\n"):
-            if each.strip():
-                connection.execute(sql.SQL(each))
-        connection.execute("VACUUM ANALYZE")
-    yield dsn
-    databases.drop(dsn)
+    with databases.filled(FILL) as made:
+        yield made
 
 
 async def test_the_last_order_of_each_number_is_looked_up_in_an_index(ordered: str, settings: Settings) -> None:
