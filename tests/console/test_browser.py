@@ -171,6 +171,8 @@ async def test_the_keyboard_is_enough(site: Site) -> None:
     alice = await site.town.person()
     page = await site.page()
     await page.goto(f"{site.url}/console/sign-in")
+    # A browser focuses the field as it first draws the page, which may be after the page has loaded.
+    await expect(page.get_by_label("API key")).to_be_focused()
     await page.keyboard.type(alice.api_key)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Numbers", exact=True)).to_be_visible()
