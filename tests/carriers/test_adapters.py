@@ -13,6 +13,7 @@ from tests.carriers.fake_twilio import ACCOUNT, TOKEN, TRUNK, FakeTwilio
 from tests.carriers.faking import Trick, faking
 from tests.carriers.recorded import Recorded
 from tests.carriers.stands import CONTEXT, telnyx_on, twilio_on
+from tests.operations.racing import eventually
 
 from nambari.carriers import web
 from nambari.carriers.base import (
@@ -371,9 +372,15 @@ async def test_telnyx_tells_what_a_number_costs(both: Both) -> None:
 
 async def test_a_search_that_is_given_up_leaves_nothing_behind(both: Both) -> None:
     both.fake_twilio.will("search", Trick.MUTE, Trick.MUTE, Trick.MUTE)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
-            await both.twilio.search(Wanted(country="GB"), 10)
+
+    async def all_asked() -> bool:
+        return both.fake_twilio.times_asked("search") == 3
+
+    search = asyncio.create_task(both.twilio.search(Wanted(country="GB"), 10))
+    await eventually(all_asked)
+    search.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await search
     assert len((await both.twilio.search(Wanted(country="GB"), 10)).hits) == 2
 
 

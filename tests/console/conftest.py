@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright, expect
 from tests.api.serving import serving
 from tests.cast import World
 from tests.conftest import started
@@ -22,6 +22,8 @@ from nambari.operations import operators
 from nambari.settings import Settings
 
 AXE = Path(__file__).parents[1] / "npm" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE_MS = 20_000
+"""How long what a browser should show is waited for, on a machine that is busy with other tests."""
 PASSWORD = "correct horse battery"
 ELSEWHERE = "nambari.test"
 """A name for this machine that no browser takes for it, as it does the address."""
@@ -122,6 +124,7 @@ async def chromium() -> AsyncIterator[Browser]:
         pytest.fail("The console is tried in Chromium, and there is none: apt-get install chromium.", pytrace=False)
     if not AXE.exists():
         pytest.fail("axe-core is not installed: npm ci --prefix tests/npm/axe, as `make test` does.", pytrace=False)
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
@@ -147,7 +150,7 @@ class Site:
     async def page(self, **options: Any) -> Page:
         """A browser of its own. What its console says, such as a breach of the page's own policy, is noted."""
         context = await self.browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         self.contexts.append(context)
         page = await context.new_page()
         page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
