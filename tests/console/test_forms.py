@@ -333,48 +333,6 @@ async def test_endpoints_of_every_platform_are_made_changed_and_deleted(town: To
     assert await town.value("SELECT count(*) FROM endpoints") == len(PLATFORMS)
 
 
-async def test_keys_are_shown_once_and_never_exceed_who_makes_them(town: Town) -> None:
-    alice = await town.person()
-    visitor = await town.at_the_console(alice.api_key)
-    made = await visitor.post("/console/keys", name="ci", scopes=["numbers:read", "api-keys:write", "api-keys:read"])
-    found = re.search(r'value="(kros_live_\w{32})"', made.text)
-    assert found
-    assert found[1] not in (await visitor.get("/console/keys")).text
-    assert (await town.client(found[1]).get("/v1/phone-numbers")).status_code == 200
-    small = await town.at_the_console(found[1])
-    for scopes in (["billing:read"], [], ["routing:read"], ["nonsense"]):
-        answer = await small.post("/console/keys", scopes=scopes)
-        assert (answer.status_code, "Choose at least one" in answer.text) == (400, True), scopes
-    for fields in ({"expires_at": "2020-01-01"}, {"expires_at": "soon"}, {"allowed_ip": "here"}, {"name": "x" * 101}):
-        assert (await visitor.post("/console/keys", {"scopes": ["kyc:read"], **fields})).status_code == 400, fields
-    key_id = await town.value("SELECT id FROM api_keys WHERE name = 'ci'")
-    assert (await visitor.post(f"/console/keys/{key_id}/revoke")).status_code == 303
-    assert (await small.get("/console/keys")).status_code == 303, "its session ended with it"
-    events = await town.fetch("SELECT event, key_id FROM events WHERE subject_id = $1 ORDER BY sequence", key_id)
-    assert [tuple(each) for each in events] == [
-        ("api_key.created", alice.key_id),
-        ("api_key.revoked", alice.key_id),
-    ]
-
-
-async def test_a_key_with_a_cap_makes_none_that_could_spend_beyond_it(town: Town) -> None:
-    """What is left out is as with the key that makes it; the same form sent twice makes one key, shown again."""
-    capped = await town.person(monthly_cap_cents=500, countries=("GB", "NG"))
-    visitor = await town.at_the_console(capped.api_key)
-    listed = (await visitor.get("/console/keys")).text
-    assert 'value="numbers:read"' in listed
-    assert 'value="numbers:write"' not in listed
-    refused = await visitor.post("/console/keys", scopes=["numbers:write"])
-    assert (refused.status_code, "your own key may give" in refused.text) == (400, True)
-    form = {"name": "reader", "scopes": ["numbers:read"], "once": "form_1"}
-    shown = [re.findall(r"kros_live_\w{32}", (await visitor.post("/console/keys", form)).text) for _ in range(2)]
-    assert len(shown[0]) == 1
-    assert shown[0] == shown[1]
-    assert await town.client(shown[0][0]).get("/v1/phone-numbers")
-    [row] = await town.fetch("SELECT monthly_cap_cents, countries FROM api_keys WHERE name = 'reader'")
-    assert tuple(row) == (500, ["GB", "NG"])
-
-
 async def test_what_a_key_may_spend_bounds_the_purchases_of_its_session(town: Town) -> None:
     capped = await town.person(monthly_cap_cents=500)
     abroad = await town.person(capped.organization_id, countries=("KE", "NG"))

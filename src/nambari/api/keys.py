@@ -16,7 +16,7 @@ from nambari.api.requests import attempt, caller, is_id_form, replay_headers, se
 from nambari.api.shapes_of_keys import ApiKey, ApiKeyPage, NewApiKey
 from nambari.db import keys
 from nambari.domain import refusals
-from nambari.domain.access import Scope, is_network, unsealed
+from nambari.domain.access import Caller, Scope, is_network, unsealed
 from nambari.domain.refusals import invalid, invalid_fields
 from nambari.operations.keys import NewKey, create_by_key, no_such_key, revoke_by_key
 
@@ -76,7 +76,19 @@ async def create_key(request: StrictRequest, data: JSONBody[NewApiKey]) -> Answe
     It can do no more than the key that makes it. A key with a monthly cap makes none that can buy: what another key
     spends would not count against it. The answer to an Idempotency-Key is given to the same key only.
     """
-    given, who = services(request), caller(request)
+    given = services(request)
+    wanted = new_key(data, caller(request))
+    makers = presented_secret(request.scope)
+    done = await create_by_key(given, attempt(request, data), wanted, makers, given.clock())
+    key = done.result.key
+    return Answer(
+        shapes.api_key(key, given.settings.currency, unsealed(done.result.sealed, makers, key)),
+        headers=replay_headers(done),
+    )
+
+
+def new_key(data: NewApiKey, who: Caller) -> NewKey:
+    """What the body asks for, in the organization and the environment of who asks. Raises ValidationError."""
     faults = [
         ("allowed_ips", f"item {place} is no IP address or CIDR")
         for place, text in enumerate(data.allowed_ips, 1)
@@ -89,7 +101,7 @@ async def create_key(request: StrictRequest, data: JSONBody[NewApiKey]) -> Answe
         expires_at = expires_at and expires_at.astimezone(UTC)
     except OverflowError:
         raise invalid("expires_at", "must be before the year 10000") from None
-    wanted = NewKey(
+    return NewKey(
         organization_id=who.organization_id,
         environment=who.environment,
         name=data.name,
@@ -98,13 +110,6 @@ async def create_key(request: StrictRequest, data: JSONBody[NewApiKey]) -> Answe
         monthly_cap_cents=data.monthly_cap_cents,
         countries=[country.value for country in data.countries],
         expires_at=expires_at,
-    )
-    makers = presented_secret(request.scope)
-    done = await create_by_key(given, attempt(request, data), wanted, makers, given.clock())
-    key = done.result.key
-    return Answer(
-        shapes.api_key(key, given.settings.currency, unsealed(done.result.sealed, makers, key)),
-        headers=replay_headers(done),
     )
 
 

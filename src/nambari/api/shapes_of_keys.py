@@ -28,7 +28,7 @@ class NewApiKey(Struct, kw_only=True, forbid_unknown_fields=True):
     monthly_cap_cents: Annotated[
         Cents | None,
         Meta(
-            description="The most it may spend in a calendar month (UTC), by purchases and restores; not by renewals."
+            description="The most it may spend in a calendar month (UTC): purchases, restores, ports; not renewals."
         ),
     ] = None
     countries: Annotated[

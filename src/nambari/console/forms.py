@@ -92,10 +92,10 @@ def price_of(form: Form) -> int:
     return int(price) if price.isascii() and price.isdigit() and len(price) < 15 else -1
 
 
-def cents_of(text: str) -> int:
+def cents_of(text: str, field: str = "amount") -> int:
     """`12.50` → 1250. Raises ValidationError."""
     found = _AMOUNT.fullmatch(text)
     cents = int(found[1]) * 100 + int((found[2] or "0").ljust(2, "0")) if found else 0
     if not 0 < cents <= MOST_CENTS:
-        raise invalid("amount", "must be an amount above zero, such as 50 or 12.50")
+        raise invalid(field, "must be an amount above zero, such as 50 or 12.50")
     return cents

@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
+from nambari.api.keys import new_key
 from nambari.api.requests import is_id_form
-from nambari.console.forms import Asked
+from nambari.api.shapes_of_keys import NewApiKey
+from nambari.console.forms import Asked, as_body, cents_of
 from nambari.console.pages import page
 from nambari.console.problems import outcome, status_of, words
 from nambari.console.visit import SIGN_IN, attempt, enter, redirect, visit
 from nambari.domain.access import ORGANIZATION_SCOPES, Key, Scope, may_give, unsealed
 from nambari.domain.refusals import NotFound, Refusal, invalid
 from nambari.operations import keys
-from nambari.operations.keys import NewKey
 
 
 @get("/console/keys", scope=Scope.API_KEYS_READ)
@@ -47,24 +48,26 @@ async def create_key(request: Asked) -> Response[str]:
 
 async def _create(request: Asked) -> tuple[Key, str]:
     here = visit(request)
-    assert here.key is not None  # noqa: S101 - a customer's page
     form = here.posted
-    wanted = NewKey(
-        organization_id=here.key.organization_id,
-        environment=here.key.environment,
-        name=form.text("name"),
-        scopes=form.texts("scopes"),
-        allowed_ips=form.words("allowed_ip"),
-        expires_at=_end_of(form.text("expires_at")),
+    cap, until = form.text("monthly_cap"), form.text("expires_at")
+    body = as_body(
+        {
+            "name": form.text("name"),
+            "scopes": form.texts("scopes"),
+            "allowed_ips": form.words("allowed_ips"),
+            "monthly_cap_cents": cents_of(cap, "monthly_cap") if cap else None,
+            "countries": [each.upper() for each in form.words("countries")],
+            "expires_at": _end_of(until) if until else None,
+        },
+        NewApiKey,
     )
+    wanted = new_key(body, here.caller)
     done = await keys.create_by_key(here.services, attempt(request), wanted, here.token, here.services.clock())
     return done.result.key, unsealed(done.result.sealed, here.token, done.result.key)
 
 
-def _end_of(day: str) -> datetime | None:
+def _end_of(day: str) -> datetime:
     """The end of a day, UTC. Raises ValidationError."""
-    if not day:
-        return None
     try:
         return datetime.strptime(day, "%Y-%m-%d").replace(hour=23, minute=59, second=59, tzinfo=UTC)
     except ValueError:
