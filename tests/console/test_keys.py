@@ -25,7 +25,7 @@ async def test_keys_are_shown_once_and_never_exceed_who_makes_them(town: Town) -
         ({"allowed_ips": ",".join(["192.0.2.1"] * 51)}, "at most 50"),
         ({"name": "x" * 101}, "at most 100"),
         ({"monthly_cap": "-1"}, "Spends at most in a month must be an amount above zero"),
-        ({"monthly_cap": "1e3"}, "must be an amount above zero"),
+        ({"monthly_cap": "1e3"}, "Check the form: monthly cap must be an amount above zero"),
         ({"monthly_cap": "9" * 13}, "must be an amount above zero"),
         ({"countries": "NG, Kenya"}, "Numbers of these countries only"),
         ({"countries": ",".join(["NG"] * 51)}, "at most 50"),

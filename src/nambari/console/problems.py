@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 
 from nambari.api.errors import STATUS, hung_up
 from nambari.console.forms import Asked
-from nambari.console.pages import page
+from nambari.console.pages import page, spoken
 from nambari.console.visit import FormRefused
 from nambari.db.engine import DatabaseUnavailable
 from nambari.domain import refusals
@@ -39,6 +39,9 @@ _TITLES = {
 
 
 def words(refusal: Refusal) -> str:
+    if faults := refusal.details.get("fields"):
+        told = (f"{spoken(each['field'].rpartition('.')[2])} {each['message']}" for each in faults)
+        return f"Check the form: {'; '.join(told)}."
     return _WORDS.get(type(refusal), refusal.sentence)
 
 
