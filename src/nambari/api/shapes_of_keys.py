@@ -27,9 +27,7 @@ class NewApiKey(Struct, kw_only=True, forbid_unknown_fields=True):
     ] = []
     monthly_cap_cents: Annotated[
         Cents | None,
-        Meta(
-            description="The most it may spend in a calendar month (UTC): purchases, restores, ports; not renewals."
-        ),
+        Meta(description="The most it may spend in a calendar month (UTC): purchases, restores, ports; not renewals."),
     ] = None
     countries: Annotated[
         list[Country], Meta(max_length=50, description="The countries of the numbers that it may buy and restore.")
