@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import httpx2
 import psutil
 import pytest
 from tests.carriers.stands import CONTEXT
-from tests.story.processes import free_port, until
+from tests.story.processes import free_port, signalled, until
 
 from nambari.carriers.base import CarrierFailure, OrderSlip, OrderState, Owned, Receipt, Wanted
 from nambari.carriers.telnyx import Telnyx
@@ -48,8 +49,7 @@ def is_up(process: "subprocess.Popen[bytes]", port: int, log: Path) -> bool:
 
 def end(process: "subprocess.Popen[bytes]") -> None:
     family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-    for each in family:
-        each.terminate()
+    signalled(family, signal.SIGTERM)
     process.wait(30)
     psutil.wait_procs(family[:-1], timeout=30)
 

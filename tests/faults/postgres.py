@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import psycopg
-from tests.story.processes import HOST, free_port, until
+from tests.story.processes import HOST, free_port, signalled, until
 
 from nambari.db.migrate import migrate
 from nambari.db.server_program import as_account, choose_account, find_binaries
@@ -103,8 +103,7 @@ class Postgres:
         """Kill -9, of the postmaster and of all its children."""
         followers = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
-        for each in followers:
-            each.kill()
+        signalled(followers)
         self.process.wait(60)
         psutil.wait_procs(followers, 60)
 

@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import psycopg
 from tests.scale.programs import HOST, as_nobody, handed_over, kill, listens
-from tests.story.processes import free_port, until
+from tests.story.processes import free_port, signalled, until
 
 from nambari.db.server_program import find_binaries
 
@@ -115,8 +115,7 @@ class Cluster:
         """To the server and all its processes."""
         assert self._process is not None
         leader = psutil.Process(self._process.pid)
-        for each in (leader, *leader.children(recursive=True)):
-            each.send_signal(number)
+        signalled((leader, *leader.children(recursive=True)), number)
 
     def kill(self) -> None:
         """Kill -9, of it and all its processes."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
-from tests.story.processes import HOST, MARK, until
+from tests.story.processes import HOST, MARK, signalled, until
 
 from nambari.db.server_program import as_account, choose_account
 
@@ -68,9 +68,7 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is None:
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-        for each in children:
-            if each.is_running():
-                each.kill()
+        signalled(children)
         psutil.wait_procs(children, 30)
     process.wait(30)
 

@@ -22,7 +22,17 @@ from tests.api.porters import GIVEN
 from tests.cast import World
 from tests.receiver import Receiver, receiving
 from tests.security.canaries import forms, found_in
-from tests.story.processes import HOST, Service, database, environment, free_port, postmaster, processes_of, service
+from tests.story.processes import (
+    HOST,
+    Service,
+    command_line,
+    database,
+    environment,
+    free_port,
+    postmaster,
+    processes_of,
+    service,
+)
 
 from nambari.operations import operators
 
@@ -218,8 +228,8 @@ async def gather(at: Scene, port: int) -> None:
     async with at.client() as nobody:
         at.written["what is measured"] = (await nobody.get(f"http://{HOST}:{port}/metrics")).text
     backends = postmaster(at.made.home).children(recursive=True)
-    titles = [" ".join(each.cmdline()) + each.name() for each in (*processes_of(at.made.home), *backends)]
-    assert len(titles) > 5
+    titles = [command_line(each) for each in (*processes_of(at.made.home), *backends)]
+    assert len([title for title in titles if title]) > 5
     at.written["process titles"] = "\n".join(titles)
     statements = await at.world.fetch("SELECT query FROM pg_stat_activity")
     at.written["statements under way"] = "\n".join(str(row[0]) for row in statements)

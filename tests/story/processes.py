@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,8 +130,7 @@ class Service:
 
     def kill(self) -> None:
         """Kill -9, of the process and of all that it started itself; not of the database, which is no child of it."""
-        for each in (*children(self.process.pid), self.process):
-            each.kill()
+        signalled((*children(self.process.pid), self.process))
         self.process.wait(60)
 
     def end(self) -> None:
@@ -147,6 +146,21 @@ def serve(port: int, *options: str) -> list[str]:
 def environment(home: Path) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("NAMBARI_")}
     return ours | {"NAMBARI_DATA_DIR": str(home / "data"), MARK: str(home), "PYTHONUNBUFFERED": "1"}
+
+
+def signalled(processes: Iterable[Any], number: int = signal.SIGKILL) -> None:
+    """To each that is still there: where one ends, others end by themselves."""
+    for each in processes:
+        with suppress(psutil.NoSuchProcess):
+            each.send_signal(number)
+
+
+def command_line(process: Any) -> str:
+    """Of one that has ended, and may be waited for still, nothing."""
+    try:
+        return "" if process.status() == psutil.STATUS_ZOMBIE else " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def children(pid: int) -> list[Any]:
@@ -213,6 +227,5 @@ def kill_database(home: Path) -> None:
     """Kill -9, of the postmaster and of all its children: as when the machine runs out of memory."""
     leader = postmaster(home)
     followers = leader.children(recursive=True)
-    for process in (leader, *followers):
-        process.kill()
+    signalled((leader, *followers))
     psutil.wait_procs([leader, *followers], 30)

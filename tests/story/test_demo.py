@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.story.processes import children, environment, processes_of, until
+from tests.story.processes import children, environment, processes_of, signalled, until
 
 from nambari_client import Client, errors
 
@@ -76,8 +76,7 @@ def demo(home: Path, *options: str) -> Iterator[Demo]:
         yield started
     finally:
         if started.process.poll() is None:
-            for each in (*children(started.process.pid), started.process):
-                each.kill()
+            signalled((*children(started.process.pid), started.process))
             started.process.wait(30)
         until(lambda: not processes_of(home), 60, "the end of the demo's processes")
 

@@ -18,6 +18,7 @@ from tests.story.processes import (
     HOST,
     attach,
     children,
+    command_line,
     database,
     environment,
     free_port,
@@ -147,11 +148,7 @@ async def test_several_processes_tell_their_sum(tmp_path: Path) -> None:
             assert httpx2.get(f"{made.url}/v1/credits").status_code == 401
         refused = {"operation": "getCredits", "status": "401"}
         until(lambda: of(read(port), "nambari_requests_total", **refused) == 40, what="the count of the last answer")
-        [victim, _] = [
-            each
-            for each in children(made.process.pid)
-            if each.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(each.cmdline())
-        ]
+        [victim, _] = [each for each in children(made.process.pid) if "spawn_main" in command_line(each)]
         victim.send_signal(signal.SIGKILL)
         victim.wait(90)  # killed while it is asked whether it lives, it is let go of when that time is over
         assert of(read(port), "nambari_requests_in_flight") == 0

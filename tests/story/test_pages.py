@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import dsn_of
 from tests.docs.blocks import PAGES, Block, blocks
 from tests.docs.terminal import commands
-from tests.story.processes import HOST, environment, free_port, processes_of, until
+from tests.story.processes import HOST, environment, free_port, processes_of, signalled, until
 
 from nambari.db import embedded
 from nambari.settings import read
@@ -86,8 +86,7 @@ def typed(command: str, ours: dict[str, str], folder: Path) -> None:
             process.send_signal(signal.SIGTERM)  # to nobody if it has ended; the shell has become the program
         assert process.wait(90) == 0, (folder / "typed.log").read_text(errors="replace")[-3000:]
     finally:
-        for each in processes_of(folder) if process.poll() is None else ():
-            each.kill()
+        signalled(processes_of(folder) if process.poll() is None else ())
         process.wait()
 
 

@@ -15,7 +15,17 @@ import psutil  # type: ignore[import-untyped,unused-ignore]
 import psycopg
 import pytest
 from tests.scale.programs import listens
-from tests.story.processes import Service, attach, children, database, environment, processes_of, service, until
+from tests.story.processes import (
+    Service,
+    attach,
+    children,
+    command_line,
+    database,
+    environment,
+    processes_of,
+    service,
+    until,
+)
 from tests.story.test_signals import ENDPOINT
 
 from nambari.db.migrate import migrate
@@ -66,9 +76,15 @@ def test_a_revoked_key_stops_within_a_second_on_every_process(several: Service, 
 
 def answering(several: Service) -> list[Any]:
     """The processes that are past their imports: each then has a thread that waits for the parent's end."""
-    alive = [each for each in children(several.process.pid) if each.status() != psutil.STATUS_ZOMBIE]
-    spawned = [each for each in alive if "spawn_main" in " ".join(each.cmdline())]
-    return [each for each in spawned if each.num_threads() > 1]
+    spawned = [each for each in children(several.process.pid) if "spawn_main" in command_line(each)]
+    return [each for each in spawned if threads(each) > 1]
+
+
+def threads(process: Any) -> int:
+    try:
+        return int(process.num_threads())
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def test_they_end_together(several: Service) -> None:
