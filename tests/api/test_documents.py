@@ -26,6 +26,7 @@ async def test_a_document_as_it_is_told(world: World) -> None:
         "reason": None,
         "expires_on": "2099-05-31",
         "decided_at": None,
+        "erased_at": None,
     }
     second = await sent(alice.client, "proof_of_address", content=PNG, media_type="image/png")
     assert second["expires_on"] is None

@@ -156,6 +156,25 @@ def test_a_document_is_rejected_with_a_reason(nambari: Run, document: str) -> No
     assert nambari("kyc", "documents", "show", document, "--json").json["reason"] == "The second page is missing."
 
 
+def test_the_file_of_a_document_is_erased(nambari: Run, document: str, tmp_path: Path) -> None:
+    waits = "This document waits to be reviewed. Accept or reject it first."
+    assert refused(nambari("kyc", "documents", "erase", document, "--yes")) == waits
+    nambari("kyc", "documents", "accept", document)
+    assert "Nothing brings it back" in nambari("kyc", "documents", "erase", document).err
+    assert nambari("kyc", "documents", "show", document, "--json").json["erased_at"] is None
+    done = nambari("kyc", "documents", "erase", document, "--yes")
+    assert done.out == f"The file of {document} is erased. It is accepted, as before.\n"
+    shown = nambari("kyc", "documents", "show", document, "--json").json
+    assert (shown["status"], bool(shown["erased_at"])) == ("accepted", True)
+    assert refused(nambari("kyc", "documents", "show", document, "--save", str(tmp_path))) == (
+        f"The file of {document} was erased. Without --save this shows what it was."
+    )
+    assert list(tmp_path.iterdir()) == []
+    [row] = nambari("kyc", "documents", "list", "--status", "accepted", "--json").lines
+    assert row["erased_at"]
+    assert "already" in refused(nambari("kyc", "documents", "erase", document, "--yes"))
+
+
 def test_what_is_no_document_or_no_day(nambari: Run, document: str, tmp_path: Path) -> None:
     none = "There is no document doc_none. `nambari kyc documents list` shows those that wait."
     assert refused(nambari("kyc", "documents", "show", "doc_none")) == none

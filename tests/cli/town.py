@@ -170,6 +170,12 @@ def document(town: Town, type_: Any = "identity") -> Ids:
         return {"doc": client.send_document(PDF, "application/pdf", type=type_, country="GB").id}
 
 
+def decided(town: Town) -> Ids:
+    ids = document(town)
+    town.did("kyc", "documents", "accept", ids["doc"])
+    return ids
+
+
 def porting_order(town: Town) -> Ids:
     """One that was submitted."""
     papers = ("letter_of_authorization", "recent_bill", "identity")
@@ -233,6 +239,7 @@ BEFORE: dict[str, Callable[[Town], Ids]] = {
     "kyc documents show": document,
     "kyc documents accept": document,
     "kyc documents reject": document,
+    "kyc documents erase": decided,
     "credits add": organization,
     "credits statement": organization,
     "credits balance": customer,

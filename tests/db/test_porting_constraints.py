@@ -47,6 +47,7 @@ def port_out(**given: object) -> str:
 PAPERS = document(id="doc_a") + document(id="doc_m", organization="org_m") + document(id="doc_t", environment="test")
 OTHER_NUMBER = second_holder(inventory="'inv_1'", number="'+442079460001'") + ";"
 ACCEPTED = "UPDATE documents SET status = 'accepted', decided_at = now();"
+ERASED = "UPDATE documents SET content = NULL, erased_at = now();"
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,11 @@ FORBIDDEN = [
     ("a warning of what is not accepted", document(expires_on="'2030-01-01'", due_at="now()"), errors.CheckViolation),
     ("an accepted document rejected after all", ACCEPTED + "UPDATE documents SET status = 'rejected', reason = 'x'", errors.IntegrityConstraintViolation),
     ("another content under an accepted document", ACCEPTED + "UPDATE documents SET content = 'y'", errors.IntegrityConstraintViolation),
+    ("content that is gone, and nobody erased it", ACCEPTED + "UPDATE documents SET content = NULL", errors.CheckViolation),
+    ("a document erased, with its content", ACCEPTED + "UPDATE documents SET erased_at = now()", errors.IntegrityConstraintViolation),
+    ("a document erased before it was decided", ERASED, errors.CheckViolation),
+    ("a document that is no more erased", ACCEPTED + ERASED + "UPDATE documents SET content = 'x', erased_at = NULL", errors.IntegrityConstraintViolation),
+    ("a document that was erased at another time", ACCEPTED + ERASED + ERASED, errors.IntegrityConstraintViolation),
     ("a document given to another organization", "UPDATE documents SET organization_id = 'org_m'", errors.IntegrityConstraintViolation),
     ("two rules of one kind", "INSERT INTO requirements VALUES ('GB', 'local', 'business', '{}', 'x'), ('GB', 'local', 'business', '{}', 'y')", errors.UniqueViolation),
     ("a requirement that nothing meets", "INSERT INTO requirements VALUES ('GB', 'local', 'business', '{luck}', 'x')", errors.CheckViolation),
@@ -111,6 +117,7 @@ def test_impossible(connection: Connection, statement: str, error: type[psycopg.
 
 
 ALLOWED = {
+    "a document that is erased": ACCEPTED + ERASED,
     "10 MB": document(size=10_000_000, content="repeat('x', 10000000)::bytea"),
     "a number ordered again": order() + "UPDATE porting_orders SET status = 'cancelled', ended_at = now(),"
     " phone_number_id = NULL;" + order(id="port_2"),

@@ -13,12 +13,12 @@ CONTRACT = {
 }
 OURS = {
     "webhook.disabled",
-    *(f"document.{verb}" for verb in ("accepted", "rejected", "expiring", "expired")),
+    *(f"document.{verb}" for verb in ("accepted", "rejected", "expiring", "expired", "erased")),
     "phone_number.porting",
     *(f"porting.{verb}" for verb in ("submitted", "in_review", "exception", "foc_scheduled", "completed", "cancelled")),
     *(f"port_out.{verb}" for verb in ("pin_set", "refused", "scheduled", "completed", "cancelled")),
 }
-"""Announced besides: names of our own (docs/decisions/0035, 0048, 0050 and 0063)."""
+"""Announced besides: names of our own (docs/decisions/0035, 0048, 0050, 0063 and 0079)."""
 
 
 def test_only_what_the_contract_lists_is_announced() -> None:

@@ -44,6 +44,7 @@ FIELDS: dict[str, str] = {
     "endpoint": "The endpoint that calls are routed to, if any.",
     "endpoint_id": "The endpoint that calls are routed to; null for none.",
     "endpoints": "This page of the list.",
+    "erased_at": "When the operator erased the file; null while it is kept.",
     "error": "The reason, for a person.",
     "event": "What happened: a name of the catalogue, to which others may be added.",
     "exceeded": "With `RATE_LIMIT_EXCEEDED`: which limit.",

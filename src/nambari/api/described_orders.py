@@ -40,6 +40,7 @@ _DOCUMENT = {
     "expires_on": "2031-05-31",
     "created_at": "2026-09-20T08:05:00Z",
     "decided_at": "2026-09-20T11:40:00Z",
+    "erased_at": None,
 }
 
 _GIVEN = {

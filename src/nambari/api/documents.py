@@ -116,7 +116,7 @@ async def get_document(request: StrictRequest, document_id: FromPath[str]) -> Do
     refusals=(refusals.NotFound,),
 )
 async def get_document_content(request: StrictRequest, document_id: FromPath[str]) -> File:
-    """As it was sent. It is to be saved: no browser shows it as a page."""
+    """As it was sent, until the operator erases it. It is to be saved: no browser shows it as a page."""
     if not is_id_form(document_id):
         raise no_such_document()
     who = caller(request)
@@ -125,6 +125,8 @@ async def get_document_content(request: StrictRequest, document_id: FromPath[str
     if found is None:
         raise no_such_document()
     media_type, content = found
+    if content is None:
+        raise refusals.NotFound("The file of this document was erased; GET /v1/kyc/documents/{id} tells what it was.")
     return File(content, media_type, f"{document_id}.{SUFFIXES[media_type]}")
 
 

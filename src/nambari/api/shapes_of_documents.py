@@ -9,7 +9,10 @@ from nambari.domain.document import DocumentStatus, DocumentType, MediaType
 
 
 class Document(Struct, kw_only=True):
-    """A file that was sent. `reason` is there when it was rejected; one that has expired counts no more."""
+    """A file that was sent. `reason` is there when it was rejected; one that has expired counts no more.
+
+    From `erased_at` on the file itself is kept no more; what was decided of it stays.
+    """
 
     id: str
     type: DocumentType
@@ -21,6 +24,7 @@ class Document(Struct, kw_only=True):
     expires_on: date | None
     created_at: datetime
     decided_at: datetime | None
+    erased_at: datetime | None
 
 
 class DocumentPage(Struct, kw_only=True):
@@ -50,4 +54,5 @@ def document(record: documents.Document) -> Document:
         expires_on=record.expires_on,
         created_at=record.created_at,
         decided_at=record.decided_at,
+        erased_at=record.erased_at,
     )

@@ -12,11 +12,13 @@ from nambari.cli.arguments import Env, Json, examples, read_id
 from nambari.cli.output import Column
 from nambari.domain.access import Environment
 from nambari.domain.document import SUFFIXES, DocumentStatus, parse_day
-from nambari.domain.refusals import ValidationError
+from nambari.domain.refusals import NotFound, ValidationError
 from nambari.operations import documents
 from nambari.wiring import new_id
 
-group = typer.Typer(help="The documents of the KYC files: look at them, accept or reject them.", no_args_is_help=True)
+group = typer.Typer(
+    help="The documents of the KYC files: look at them, accept, reject or erase them.", no_args_is_help=True
+)
 DOC = "doc_01k5v0v7r9p3yatx4s6w8z2c1g"
 
 DocumentId = Annotated[
@@ -78,8 +80,11 @@ def show(
         "expires_on": document.expires_on,
         "created_at": document.created_at,
         "decided_at": document.decided_at,
+        "erased_at": document.erased_at,
     }
     if save is not None:
+        if content is None:
+            raise NotFound(f"The file of {document.id} was erased. Without --save this shows what it was.")
         path = save / f"{document.id}.{SUFFIXES[document.media_type]}"
         _write(path, content)
         told["saved_as"] = str(path)
@@ -133,6 +138,28 @@ def reject(
     )
 
 
+@group.command(epilog=examples(f"nambari kyc documents erase {DOC}"))
+def erase(
+    document_id: DocumentId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Erase the file of a decided document, for good. What was decided stays, and counts for numbers as before.
+
+    The customer is told, and the file counts no more for what is kept of them. Backups have it until they are gone.
+    """
+    if not yes:
+        typer.confirm(f"Erase the file of {document_id}? Nothing brings it back.", abort=True, err=True)
+    document = session.with_services(
+        lambda services: documents.erase_file(services, document_id, new_id("req"), services.clock())
+    )
+    output.answer(
+        as_json,
+        {"id": document.id, "status": document.status, "erased_at": document.erased_at},
+        f"The file of {document.id} is erased. It is {document.status}, as before.",
+    )
+
+
 COLUMNS = (
     Column("Document", "id"),
     Column("Organization", "organization_id"),
@@ -144,5 +171,6 @@ COLUMNS = (
     Column("Status", "status"),
     Column("Expires", "expires_on"),
     Column("Sent", "created_at", output.instant),
+    Column("Erased", "erased_at", output.instant),
     Column("Reason", "reason", folds=True),
 )

@@ -1,4 +1,4 @@
-"""SQL of documents: kept with their content, decided by the operator, told of when they expire."""
+"""SQL of documents: kept with their content until it is erased, decided by the operator, told of when they expire."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,9 @@ from nambari.domain.document import (
     MediaType,
 )
 
-_COLUMNS = "id, type, country, media_type, size_bytes, status, reason, expires_on, due_at, created_at, decided_at"
+_COLUMNS = (
+    "id, type, country, media_type, size_bytes, status, reason, expires_on, due_at, created_at, decided_at, erased_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ async def take_turn(connection: Connection, organization_id: str, environment: E
     row = await connection.fetchrow(
         """
         SELECT count(*) FILTER (WHERE status = 'pending') AS pending,
-               coalesce(sum(greatest(size_bytes, $3)), 0) AS counted_bytes
+               coalesce(sum(CASE WHEN erased_at IS NULL THEN greatest(size_bytes, $3) ELSE $3 END), 0) AS counted_bytes
         FROM documents WHERE organization_id = $1 AND environment = $2
         """,
         organization_id,
@@ -60,7 +62,7 @@ async def insert(
     await connection.execute(
         f"""
         INSERT INTO documents (organization_id, environment, content, sha256, {_COLUMNS})
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """,
         organization_id,
         environment,
@@ -77,6 +79,7 @@ async def insert(
         document.due_at,
         document.created_at,
         document.decided_at,
+        document.erased_at,
     )
 
 
@@ -102,7 +105,8 @@ async def find(
 
 async def content(
     connection: Connection, organization_id: str, environment: Environment, document_id: str
-) -> tuple[MediaType, bytes] | None:
+) -> tuple[MediaType, bytes | None] | None:
+    """None in its place where it was erased."""
     row = await connection.fetchrow(
         "SELECT media_type, content FROM documents WHERE organization_id = $1 AND environment = $2 AND id = $3",
         organization_id,
@@ -151,6 +155,20 @@ async def decide(connection: Connection, organization_id: str, environment: Envi
     )
 
 
+async def erase(connection: Connection, organization_id: str, environment: Environment, document: Document) -> None:
+    """Let go of its content; the caller holds its row."""
+    await connection.execute(
+        """
+        UPDATE documents SET content = NULL, erased_at = $4
+        WHERE organization_id = $1 AND environment = $2 AND id = $3
+        """,
+        organization_id,
+        environment,
+        document.id,
+        document.erased_at,
+    )
+
+
 async def set_due(connection: Connection, organization_id: str, environment: Environment, document: Document) -> None:
     await connection.execute(
         "UPDATE documents SET due_at = $4 WHERE organization_id = $1 AND environment = $2 AND id = $3",
@@ -178,7 +196,7 @@ async def listing_of_all(
     rows = await connection.fetch(
         """
         SELECT d.id, d.organization_id, o.name AS organization, d.type, d.country, d.media_type, d.size_bytes,
-               d.status, d.reason, d.expires_on, d.created_at
+               d.status, d.reason, d.expires_on, d.created_at, d.erased_at
         FROM documents AS d JOIN organizations AS o ON o.id = d.organization_id
         WHERE d.environment = $1 AND d.status = $2 AND ($3::text IS NULL OR d.organization_id = $3)
         ORDER BY d.created_at, d.id LIMIT $4
@@ -247,4 +265,5 @@ def _document(row: Any) -> Document:
         due_at=row["due_at"],
         created_at=row["created_at"],
         decided_at=row["decided_at"],
+        erased_at=row["erased_at"],
     )

@@ -83,6 +83,24 @@ async def page(
     )
 
 
+async def on_its_way_with(
+    connection: Connection, organization_id: str, environment: Environment, document_id: str
+) -> str | None:
+    """An order that goes by this document and was submitted, and is not over; a draft is looked at as it is."""
+    found: str | None = await connection.fetchval(
+        """
+        SELECT id FROM porting_orders
+        WHERE organization_id = $1 AND environment = $2 AND status NOT IN ('draft', 'completed', 'cancelled')
+          AND $3 IN (letter_of_authorization_id, recent_bill_id, identity_id)
+        LIMIT 1
+        """,
+        organization_id,
+        environment,
+        document_id,
+    )
+    return found
+
+
 async def papers(
     connection: Connection, organization_id: str, environment: Environment, ids: Iterable[object]
 ) -> dict[str, Document]:

@@ -17,7 +17,8 @@ from nambari.domain.requirements import Requirement, Rule, Standing
 ON_FILE = """
     CASE WHEN q.requires <> '{}' THEN (
         SELECT jsonb_agg(to_jsonb(d)) FROM (
-            SELECT id, type, country, media_type, size_bytes, status, reason, expires_on, due_at, created_at, decided_at
+            SELECT id, type, country, media_type, size_bytes, status, reason, expires_on, due_at, created_at,
+                   decided_at, erased_at
             FROM documents
             WHERE organization_id = kyc.organization_id AND environment = kyc.environment AND status <> 'rejected'
         ) AS d) END

@@ -11,7 +11,7 @@ MOST_BYTES = 10_000_000
 MOST_PENDING = 20
 """How many may wait for the operator at once: what an organization can make us keep unseen is bounded."""
 MOST_KEPT_BYTES = 1_000_000_000
-"""Of all documents of an organization in one environment, decided ones too: none is ever deleted."""
+"""Of all documents of an organization in one environment, decided ones too, until their files are erased."""
 COUNTED_AT_LEAST_BYTES = 10_000
 """What the smallest counts for: its row, its events and their places in indexes are kept with it."""
 LONGEST_REASON = 500
@@ -48,7 +48,8 @@ SUFFIXES = {MediaType.PDF: "pdf", MediaType.PNG: "png", MediaType.JPEG: "jpg"}
 class Document:
     """Without its content. `country` is where it was made out; `expires_on` is the last day on which it is good.
 
-    `due_at` is when its owner is to be told next that it expires, or has expired.
+    `due_at` is when its owner is to be told next that it expires, or has expired. `erased_at` is when the operator let
+    go of the file: what was decided of it stays true.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Document:
     due_at: datetime | None
     created_at: datetime
     decided_at: datetime | None
+    erased_at: datetime | None
 
     def is_good(self, now: datetime) -> bool:
         """Whether it counts: accepted, and not expired."""
@@ -160,6 +162,15 @@ def _require_pending(document: Document) -> None:
             f"This document is {document.status} already; only a pending one can be decided.",
             status=document.status.value,
         )
+
+
+def erase(document: Document, now: datetime) -> Document:
+    """Without its file from now on. Raises InvalidState for one that is pending, or is erased already."""
+    if document.status is DocumentStatus.PENDING:
+        raise InvalidState("This document waits to be reviewed. Accept or reject it first.", status="pending")
+    if document.erased_at is not None:
+        raise InvalidState(f"The file of this document was erased on {document.erased_at.date()} already.")
+    return replace(document, erased_at=now)
 
 
 def remind(document: Document, now: datetime) -> Document:

@@ -206,6 +206,12 @@ class Event(StrEnum):
         "the document, without what is in it",
         DocumentFacts,
     )
+    DOCUMENT_ERASED = (
+        "document.erased",
+        "An operator erased the file of a document; what was decided of it stays.",
+        "the document, without what is in it",
+        DocumentFacts,
+    )
     PORTING_CREATED = (
         "porting.created",
         "A porting order was made, as a draft.",

@@ -178,6 +178,8 @@ def check_submission(order: PortingOrder, facts: Facts, now: datetime, bounds: B
             faults.append((name, "was rejected: send another document"))
         elif document is not None and document.is_expired(now):
             faults.append((name, "has expired: send another document"))
+        elif document is not None and document.erased_at is not None:
+            faults.append((name, "is not kept any more: send the document anew"))
     if faults:
         return invalid_fields(faults)
     refusal = check_standing(facts.standing, order.country, order.type, now)

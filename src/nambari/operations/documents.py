@@ -1,4 +1,4 @@
-"""Take in documents, decide on them, and tell their owner before they expire.
+"""Take in documents, decide on them, tell their owner before they expire, and erase what need not be kept.
 
 What is in a document is personal data: events name it by its id and type, and no log or error tells more.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 
-from nambari.db import documents
+from nambari.db import documents, porting
 from nambari.db.documents import Owned
 from nambari.db.engine import Connection
 from nambari.domain.access import Caller, Environment
@@ -20,13 +20,14 @@ from nambari.domain.document import (
     accept,
     check_content,
     check_new,
+    erase,
     reject,
     remind,
 )
 from nambari.domain.events import Event
 from nambari.domain.payloads import DocumentFacts
 from nambari.domain.phone_number import Change
-from nambari.domain.refusals import NotFound
+from nambari.domain.refusals import InvalidState, NotFound
 from nambari.operations.announce import announce
 from nambari.operations.idempotency import Attempt, Done, once
 from nambari.operations.sweep import each_apart
@@ -84,6 +85,7 @@ def _made(services: Services, new: NewDocument, now: datetime) -> Document:
         due_at=None,
         created_at=now,
         decided_at=None,
+        erased_at=None,
     )
 
 
@@ -114,7 +116,7 @@ async def _locked(connection: Connection, document_id: str, request_id: str) -> 
     if owned is None:
         raise _unknown(document_id)
     found = await documents.find(connection, owned.organization_id, owned.environment, document_id, for_update=True)
-    assert found is not None  # noqa: S101 - documents are never deleted
+    assert found is not None  # noqa: S101 - of a document its file alone is ever deleted
     return Attempt(caller=Caller(None, owned.organization_id, owned.environment), request_id=request_id), found
 
 
@@ -132,14 +134,32 @@ _DECIDED = {
 }
 
 
-async def show(services: Services, document_id: str) -> tuple[Owned, bytes]:
-    """For the operator's eyes: the document and its content. Raises NotFound."""
+async def erase_file(services: Services, document_id: str, request_id: str, now: datetime) -> Document:
+    """Let go of the file for good; what was decided stays, and counts as before. Its owner is told.
+
+    Raises NotFound, and InvalidState for one that is pending, is erased already, or that a porting order on its way
+    goes by.
+    """
+    async with services.database.writing() as connection:
+        attempt, before = await _locked(connection, document_id, request_id)
+        after = erase(before, now)
+        tenant = attempt.caller.tenant
+        order_id = await porting.on_its_way_with(connection, *tenant, document_id)
+        if order_id is not None:
+            raise InvalidState(f"The porting order {order_id} goes by this document. Erase its file when that is over.")
+        await documents.erase(connection, *tenant, after)
+        await _announce(services, connection, attempt, Event.DOCUMENT_ERASED, before, after, now)
+    return after
+
+
+async def show(services: Services, document_id: str) -> tuple[Owned, bytes | None]:
+    """For the operator's eyes: the document and its content, None where that was erased. Raises NotFound."""
     async with services.database.reading() as connection:
         owned = await documents.find_of_any_organization(connection, document_id)
         if owned is None:
             raise _unknown(document_id)
         found = await documents.content(connection, owned.organization_id, owned.environment, document_id)
-    assert found is not None  # noqa: S101 - documents are never deleted
+    assert found is not None  # noqa: S101 - of a document its file alone is ever deleted
     return owned, found[1]
 
 
@@ -194,6 +214,8 @@ async def _announce(
     changes = []
     if before is None or before.status is not after.status:
         changes.append(Change("status", before.status if before else None, after.status))
+    if after.erased_at is not None and before is not None and before.erased_at is None:
+        changes.append(Change("erased_at", None, after.erased_at))
     await announce(services, connection, attempt, event, after.id, data, now, changes)
 
 

@@ -9,7 +9,10 @@ from nambari_client.objects.paging import Page
 
 
 class Document(Struct, kw_only=True):
-    """A file that was sent. `reason` is there when it was rejected; one that has expired counts no more."""
+    """A file that was sent. `reason` is there when it was rejected; one that has expired counts no more.
+
+    From `erased_at` on the file itself is kept no more; what was decided of it stays.
+    """
 
     id: str
     type: str
@@ -21,6 +24,7 @@ class Document(Struct, kw_only=True):
     expires_on: date | None
     created_at: Instant
     decided_at: Instant | None
+    erased_at: Instant | None
 
 
 class DocumentPage(Page, kw_only=True):
