@@ -11,6 +11,7 @@ from tests.api.test_requirements import require
 from tests.cast import World, assert_invariants
 
 from nambari.domain.document import COUNTED_AT_LEAST_BYTES, MOST_KEPT_BYTES
+from nambari.domain.porting import PAPERS
 from nambari.domain.refusals import InvalidState, NotFound
 from nambari.operations import documents
 from nambari.operations.deliver import place
@@ -111,6 +112,22 @@ async def test_papers_of_a_port_that_is_on_its_way_are_kept(world: World) -> Non
     await completed(world, order)
     await erase(world, bill)
     await assert_invariants(world)
+
+
+async def test_papers_are_erased_while_a_port_is_submitted_with_them(world: World) -> None:
+    alice = await world.person()
+    await priced(world)
+    both = 0
+    for count in range(30):
+        order = await drafted(alice, f"+4420794605{count:02d}")
+        papers = {name: order[name] for name in PAPERS}
+        for document_id in papers.values():
+            await documents.accept_document(world.services, document_id, None, "req_test", world.services.clock())
+        erased, answer = await asyncio.gather(
+            erase(world, papers["identity_id"]), do(alice, order, "submit"), return_exceptions=True
+        )
+        both += erased is None and answer.status_code == 200
+    assert both == 0
 
 
 async def test_no_port_is_submitted_with_papers_that_are_gone(world: World) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 
-from nambari.db import documents, porting
+from nambari.db import credits, documents, porting
 from nambari.db.documents import Owned
 from nambari.db.engine import Connection
 from nambari.domain.access import Caller, Environment
@@ -112,12 +112,17 @@ async def reject_document(
 
 
 async def _locked(connection: Connection, document_id: str, request_id: str) -> tuple[Attempt, Document]:
+    attempt = await _for_its_owner(connection, document_id, request_id)
+    found = await documents.find(connection, *attempt.caller.tenant, document_id, for_update=True)
+    assert found is not None  # noqa: S101 - of a document its file alone is ever deleted
+    return attempt, found
+
+
+async def _for_its_owner(connection: Connection, document_id: str, request_id: str) -> Attempt:
     owned = await documents.find_of_any_organization(connection, document_id)
     if owned is None:
         raise _unknown(document_id)
-    found = await documents.find(connection, owned.organization_id, owned.environment, document_id, for_update=True)
-    assert found is not None  # noqa: S101 - of a document its file alone is ever deleted
-    return Attempt(caller=Caller(None, owned.organization_id, owned.environment), request_id=request_id), found
+    return Attempt(caller=Caller(None, owned.organization_id, owned.environment), request_id=request_id)
 
 
 async def _decide(
@@ -141,9 +146,11 @@ async def erase_file(services: Services, document_id: str, request_id: str, now:
     goes by.
     """
     async with services.database.writing() as connection:
-        attempt, before = await _locked(connection, document_id, request_id)
-        after = erase(before, now)
+        attempt = await _for_its_owner(connection, document_id, request_id)
         tenant = attempt.caller.tenant
+        await credits.lock_balance(connection, *tenant)  # as a porting order does that is submitted with it
+        _, before = await _locked(connection, document_id, request_id)
+        after = erase(before, now)
         order_id = await porting.on_its_way_with(connection, *tenant, document_id)
         if order_id is not None:
             raise InvalidState(f"The porting order {order_id} goes by this document. Erase its file when that is over.")
