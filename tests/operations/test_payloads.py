@@ -122,6 +122,7 @@ async def sent_papers(world: MovingWorld, receiver: Receiver) -> None:
     await accepted(world, ben.client, expires_on=expires_on)
     refused = await sent(ben.client)
     await documents.reject_document(world.services, refused["id"], "Unreadable", "req_test", world.clock())
+    await documents.erase_file(world.services, refused["id"], "req_test", world.clock())
     order = await drafted(ben)
     await ben.client.patch(f"/v1/porting-orders/{order['id']}", json={"current_carrier": "Other Telecom"})
     for _ in ("at first", "again"):
