@@ -118,12 +118,14 @@ def typed(said: str, *arguments: str) -> tuple[int, str]:
         start_new_session=True,
     )
     os.close(inner)
-    seen, interrupted = b"", False
+    seen, patience = b"", 60
     try:
         while True:
-            if not select.select([outer], [], [], 1 if interrupted else 60)[0]:
-                assert interrupted, seen
-                process.send_signal(signal.SIGINT)  # one that comes just before it waits is seen when a line comes
+            if not select.select([outer], [], [], patience)[0]:
+                assert patience < 60, seen
+                # One that comes just before it waits is seen when a line comes; a second one while it ends, as a fault.
+                process.send_signal(signal.SIGINT)
+                patience = 30
                 continue
             try:
                 read = os.read(outer, 65536)
@@ -133,8 +135,9 @@ def typed(said: str, *arguments: str) -> tuple[int, str]:
                 break
             seen += read
             if said and b"[y/N]" in seen:
-                interrupted = said == CTRL_C
-                if not interrupted:
+                if said == CTRL_C:
+                    patience = 1
+                else:
                     os.write(outer, said.encode())
                 said = ""
         return process.wait(60), seen.decode()
