@@ -37,12 +37,26 @@ async def test_the_file_is_gone_and_what_was_decided_stays(world: World, tmp_pat
     assert after == {name: value for name, value in before.items() if name != "erased_at"}
     answer = await alice.client.get(f"/v1/kyc/documents/{document_id}/content")
     refused(answer, 404, "NOT_FOUND")
-    assert answer.json()["error"].startswith("The file of this document was erased")
+    assert f"GET /v1/kyc/documents/{document_id} tells what it was" in answer.json()["error"]
     assert (await alice.client.get("/v1/kyc/documents")).json()["total"] == 1
     assert (await documents.show(world.services, document_id))[1] is None
     assert await world.value("SELECT content FROM documents") is None
     await bought(alice.client, (await world.stock())[0])  # it counts for what the number requires
     await assert_invariants(world)
+
+
+async def test_an_answer_that_was_kept_before_files_could_be_erased_is_told_again(world: World) -> None:
+    alice = await world.person()
+    first = await send(alice.client, key="a")
+    changed = await world.value(
+        """
+        UPDATE kept_answers SET answer = convert_to((convert_from(answer, 'UTF8')::jsonb - 'erased_at')::text, 'UTF8')
+        WHERE convert_from(answer, 'UTF8')::jsonb ? 'erased_at' RETURNING true
+        """
+    )
+    assert changed
+    again = await send(alice.client, key="a")
+    assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
 
 
 async def test_its_owner_is_told_and_not_what_was_in_it(world: World) -> None:

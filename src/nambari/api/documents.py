@@ -126,7 +126,7 @@ async def get_document_content(request: StrictRequest, document_id: FromPath[str
         raise no_such_document()
     media_type, content = found
     if content is None:
-        raise refusals.NotFound("The file of this document was erased; GET /v1/kyc/documents/{id} tells what it was.")
+        raise refusals.NotFound(f"This file was erased; GET /v1/kyc/documents/{document_id} tells what it was.")
     return File(content, media_type, f"{document_id}.{SUFFIXES[media_type]}")
 
 

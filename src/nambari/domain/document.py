@@ -63,7 +63,7 @@ class Document:
     due_at: datetime | None
     created_at: datetime
     decided_at: datetime | None
-    erased_at: datetime | None
+    erased_at: datetime | None = None  # answers that the release before has kept know nothing of it
 
     def is_good(self, now: datetime) -> bool:
         """Whether it counts: accepted, and not expired."""

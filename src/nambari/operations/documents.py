@@ -85,7 +85,6 @@ def _made(services: Services, new: NewDocument, now: datetime) -> Document:
         due_at=None,
         created_at=now,
         decided_at=None,
-        erased_at=None,
     )
 
 
