@@ -149,8 +149,11 @@ def large(server: embedded.EmbeddedServer, template: str, tmp_path_factory: pyte
 
 @contextmanager
 def restoring(home: Path, file: Path, dsn: str | None, moment: str) -> Iterator["subprocess.Popen[str]"]:
-    """A restore that has just told the moment."""
-    ours = environment(home) | ({"NAMBARI_DATABASE_URL": dsn} if dsn else {})
+    """A restore that has just told the moment. Python tries a folder for temporary files by writing one: it is ours.
+
+    The embedded server may need a short one for its socket.
+    """
+    ours = environment(home) | ({"NAMBARI_DATABASE_URL": dsn, "TMPDIR": str(home)} if dsn else {})
     with subprocess.Popen(
         command("restore", str(file)), stderr=subprocess.PIPE, text=True, env=ours, start_new_session=True
     ) as process:
