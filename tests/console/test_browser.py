@@ -126,6 +126,7 @@ async def test_signing_in_and_out_and_a_key_that_is_revoked(site: Site) -> None:
     assert page.url == f"{site.url}/console/credits"
     assert await page.evaluate("document.cookie") == ""
     await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await page.go_back()
     await page.reload()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
