@@ -166,15 +166,19 @@ class Site:
         page = await self.page(**options)
         await page.goto(f"{self.url}/console/sign-in")
         await page.get_by_label("API key").fill(api_key)
-        await page.get_by_role("button", name="Sign in").click()
-        return page
+        return await self._entered(page)
 
     async def signed_in_operator(self, **options: Any) -> Page:
         page = await self.page(**options)
         await page.goto(f"{self.url}/console/operator")
         await page.get_by_label("Name").fill("ada")
         await page.get_by_label("Password").fill(PASSWORD)
+        return await self._entered(page)
+
+    async def _entered(self, page: Page) -> Page:
+        """Past the sign-in: who goes elsewhere before it is answered has no session."""
         await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url(lambda url: "sign-in" not in url)
         return page
 
 
